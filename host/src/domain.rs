@@ -1,0 +1,13 @@
+//! Words of the product as types. The domain knows no I/O, no clock, no HTTP and no WebAssembly.
+
+pub mod destination;
+pub mod error;
+pub mod id;
+pub mod name;
+pub mod plugin;
+pub mod secret;
+pub mod time;
+
+pub use error::{Code, Error, Result, Violation};
+pub use secret::Secret;
+pub use time::Timestamp;

@@ -1,0 +1,6 @@
+//! Keyferry: a WebAssembly plugin host for secret integrations.
+//!
+//! A module is a layer; `ARCHITECTURE.md` beside this crate is the map, and a test holds the edges between the layers.
+
+pub mod domain;
+pub mod ports;

@@ -1,0 +1,7 @@
+//! What the core needs of the outside, as traits. Adapters know these and the domain, and never each other.
+
+pub mod clock;
+pub mod egress;
+pub mod kv;
+pub mod plugin;
+pub mod sealer;

@@ -1,0 +1,1 @@
+//! Keyferry plugin `aws-parameter-store`.
