@@ -2,8 +2,11 @@
 //!
 //! This file and `key`, `row`, `transaction` are the ground they stand on. Nothing here knows a use-case.
 
+pub mod environments;
+pub mod folders;
 pub mod key;
 pub mod row;
+pub mod secrets;
 pub mod transaction;
 
 pub use key::{Key, Kind};

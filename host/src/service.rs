@@ -2,3 +2,7 @@
 
 pub mod audit;
 pub mod context;
+pub mod environments;
+pub mod folders;
+pub mod resolve;
+pub mod secrets;

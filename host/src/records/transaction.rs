@@ -310,7 +310,7 @@ struct Seen {
 /// Reads on one view, and writes that happen together or not at all.
 ///
 /// Every key read through [`Transaction::get`] and [`Transaction::get_clear`] must be unchanged at commit. Scans, and reads
-/// through [`Transaction::view`], are not held to that. Reads do not see the transaction's own writes.
+/// through [`Transaction::view`], are not held to that. Only reads of single keys see the transaction's own writes.
 pub struct Transaction {
     view: View,
     sealers: Vec<Arc<dyn TenantSealer>>,
@@ -421,6 +421,9 @@ impl Transaction {
     }
 
     async fn read(&mut self, key: &Key) -> Result<Option<(Vec<u8>, Revision)>> {
+        if let Some(written) = self.writes.get(key.as_bytes()) {
+            return Ok(written.clone().map(|value| (value, Revision(0))));
+        }
         let found = self.view.snapshot.get(key.as_bytes()).await.map_err(unreadable)?;
         let seen = match &found {
             None => Seen { revision: None, row_version: 0 },
