@@ -1,5 +1,6 @@
 //! Words of the product as types. The domain knows no I/O, no clock, no HTTP and no WebAssembly.
 
+pub mod access;
 pub mod destination;
 pub mod error;
 pub mod id;

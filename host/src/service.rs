@@ -1,0 +1,4 @@
+//! Use-cases: authorise, validate, transact, audit. Both API dialects and the CLI come through here.
+
+pub mod audit;
+pub mod context;
