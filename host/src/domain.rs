@@ -8,7 +8,9 @@ pub mod name;
 pub mod plugin;
 pub mod secret;
 pub mod time;
+pub mod version;
 
 pub use error::{Code, Error, Result, Violation};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use version::{Expected, Version, Versioned};

@@ -2,8 +2,10 @@
 //!
 //! This file and `key`, `row`, `transaction` are the ground they stand on. Nothing here knows a use-case.
 
+pub mod access;
 pub mod key;
 pub mod row;
+pub mod tenant;
 pub mod transaction;
 
 pub use key::{Key, Kind};
