@@ -6,6 +6,7 @@ pub mod error;
 pub mod id;
 pub mod name;
 pub mod plugin;
+pub mod reference;
 pub mod secret;
 pub mod time;
 pub mod version;

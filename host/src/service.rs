@@ -6,6 +6,10 @@ use crate::records::access::{SigningKeysRecord, signing_keys};
 pub mod access;
 pub mod audit;
 pub mod context;
+pub mod environments;
+pub mod folders;
+pub mod resolve;
+pub mod secrets;
 pub mod tenants;
 
 use access::Access;

@@ -343,7 +343,7 @@ struct Seen {
 /// Reads on one view, and writes that happen together or not at all.
 ///
 /// Every key read through [`Transaction::get`] and [`Transaction::get_clear`] must be unchanged at commit. Scans, and reads
-/// through [`Transaction::view`], are not held to that. Reads do not see the transaction's own writes.
+/// through [`Transaction::view`], are not held to that. Only reads of single keys see the transaction's own writes.
 pub struct Transaction {
     view: View,
     sealers: Vec<Arc<dyn TenantSealer>>,
@@ -401,11 +401,19 @@ impl Transaction {
         }
     }
 
-    /// Writes a record; the key must be unchanged at commit since this transaction's view. Answers the new version.
+    /// Writes a record; the key must be unchanged at commit since this transaction's view.
     ///
     /// # Errors
     /// As [`View::get`], and `unavailable` without randomness.
-    pub async fn put<R: Record>(&mut self, key: &Key, record: &R) -> Result<Version> {
+    pub async fn put<R: Record>(&mut self, key: &Key, record: &R) -> Result<()> {
+        self.put_with_version(key, record).await.map(|_| ())
+    }
+
+    /// As [`Transaction::put`]; answers the version that the record will have.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub async fn put_with_version<R: Record>(&mut self, key: &Key, record: &R) -> Result<Version> {
         debug_assert_eq!(key.kind(), R::KIND);
         if !self.seen.contains_key(key.as_bytes()) {
             self.read(key).await?;
@@ -467,6 +475,9 @@ impl Transaction {
     }
 
     async fn read(&mut self, key: &Key) -> Result<Option<(Vec<u8>, Revision)>> {
+        if let Some(written) = self.writes.get(key.as_bytes()) {
+            return Ok(written.clone().map(|value| (value, Revision(0))));
+        }
         let found = self.view.snapshot.get(key.as_bytes()).await.map_err(unreadable)?;
         let seen = match &found {
             None => Seen { revision: None, row_version: 0 },

@@ -73,7 +73,7 @@ impl Tenants {
             tx.put(&access_rows::membership(uid, owner.identity), &owner).await?;
             tx.put_clear(&access_rows::memberships_of(owner.identity).uid(uid.as_bytes()), &[]);
             audit::record_host(&mut tx, ctx, now, "tenants.create", uid.to_string()).await?;
-            tx.put(&rows::tenant(uid), &tenant).await?
+            tx.put_with_version(&rows::tenant(uid), &tenant).await?
         });
         Ok(Versioned { value: tenant, version })
     }
@@ -128,7 +128,7 @@ impl Tenants {
             if let Some(display_name) = &display_name {
                 tenant.value.display_name.clone_from(display_name);
                 tenant.value.modified_at = now;
-                tenant.version = tx.put(&rows::tenant(uid), &tenant.value).await?;
+                tenant.version = tx.put_with_version(&rows::tenant(uid), &tenant.value).await?;
                 audit::record_host(&mut tx, ctx, now, "tenants.update", uid.to_string()).await?;
             }
             tenant
