@@ -9,7 +9,9 @@ pub mod plugin;
 pub mod reference;
 pub mod secret;
 pub mod time;
+pub mod version;
 
 pub use error::{Code, Error, Result, Violation};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use version::{Expected, Version, Versioned};
