@@ -3,4 +3,5 @@
 //! A module is a layer; `ARCHITECTURE.md` beside this crate is the map, and a test holds the edges between the layers.
 
 pub mod domain;
+pub mod egress;
 pub mod ports;
