@@ -261,4 +261,28 @@ mod tests {
             assert_eq!(text.parse::<Network>().unwrap_err(), error, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_closed_ipv4_address_is_closed_in_every_ipv6_form(bits: u32, low: u32) {
+            let inner = Ipv4Addr::from_bits(bits);
+            let expected = reach(inner.into());
+            let bits = u128::from(bits);
+            let low = u128::from(low);
+            let forms = [
+                (0xffff_u128 << 32) | bits,
+                (0xffff_u128 << 48) | bits,
+                (0x0064_ff9b_u128 << 96) | bits,
+                (0x0064_ff9b_0001_u128 << 80) | (low << 32) | bits,
+                (0x2002_u128 << 112) | (bits << 80) | low,
+                (0x2001_0000_u128 << 96) | (bits << 64) | low,
+                (0x2001_0000_u128 << 96) | (low << 64) | (bits ^ 0xffff_ffff),
+            ];
+            for form in forms {
+                let address = IpAddr::V6(Ipv6Addr::from_bits(form));
+                let worst = faces(address).into_iter().map(reach).max().unwrap();
+                proptest::prop_assert!(worst >= expected, "{} {}", inner, address);
+            }
+        }
+    }
 }

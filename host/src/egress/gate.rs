@@ -269,4 +269,20 @@ mod tests {
             assert!(!failure.to_string().contains("hunter2"), "{failure}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn another_parser_finds_the_same_host_in_what_is_admitted(
+            before in "[a-z@:/\\\\.?#%\\[\\] ]{0,6}",
+            after in "[a-z0-9@:/\\\\.?#%\\[\\]\t ]{0,8}",
+        ) {
+            let url = format!("https://{before}api.example.com{after}");
+            if admit(&entry("api.example.com", &[]), &EgressPolicy::default(), "GET", &url).is_ok() {
+                let uri: http::Uri = url.parse().unwrap();
+                let host = uri.host().unwrap();
+                proptest::prop_assert_eq!(host.strip_suffix('.').unwrap_or(host), "api.example.com");
+                proptest::prop_assert!(uri.port_u16().is_none_or(|port| port == 443));
+            }
+        }
+    }
 }

@@ -75,6 +75,12 @@ impl Pool {
         }
     }
 
+    /// How many connections wait.
+    #[cfg(test)]
+    pub(super) fn idle_count(&self) -> usize {
+        self.lock().count
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change is complete before anything could panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

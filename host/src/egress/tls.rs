@@ -17,6 +17,7 @@ use crate::ports::egress::EgressFailure;
 /// The public roots, and a connection's own certificates.
 pub(super) struct Trust {
     bundle: Option<String>,
+    id: TrustId,
     config: OnceLock<Result<Arc<ClientConfig>, InvalidTrust>>,
 }
 
@@ -37,13 +38,14 @@ enum InvalidTrust {
 
 impl Trust {
     /// Trusts the public roots and the PEM certificates of `bundle`. Nothing is read before it is needed.
-    pub(super) const fn new(bundle: Option<String>) -> Self {
-        Self { bundle, config: OnceLock::new() }
+    pub(super) fn new(bundle: Option<String>) -> Self {
+        let id = Sha256::digest(bundle.as_deref().unwrap_or_default()).into();
+        Self { bundle, id, config: OnceLock::new() }
     }
 
     /// The digest of the bundle.
-    pub(super) fn id(&self) -> TrustId {
-        Sha256::digest(self.bundle.as_deref().unwrap_or_default()).into()
+    pub(super) const fn id(&self) -> TrustId {
+        self.id
     }
 
     /// Speaks TLS over `stream`, with a server that proves to be the target's host.
@@ -106,7 +108,10 @@ fn explain(error: &std::io::Error) -> &'static str {
     };
     match error {
         rustls::Error::InvalidCertificate(invalid) => match invalid {
-            CertificateError::UnknownIssuer => "the certificate's issuer is not trusted",
+            // Another issuer of the same name shows as a signature that does not fit.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                "the certificate's issuer is not trusted"
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired",
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "the certificate is not valid yet"

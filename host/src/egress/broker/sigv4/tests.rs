@@ -221,3 +221,16 @@ fn debug_of_signed_headers_shows_no_signature() {
     let shown = format!("{:?}", draft.headers);
     assert!(!shown.contains("AKIDEXAMPLE") && !shown.contains("session-token-value"), "{shown}");
 }
+
+#[test]
+fn a_path_is_encoded_twice_for_all_but_s3() {
+    let path =
+        "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-west-2%3A892717189312%3Afunction%3Amy-rusty-fun/invocations";
+    let url = Url::parse(&format!("https://lambda.us-east-2.amazonaws.com{path}")).unwrap();
+    let mut draft = Draft { target: Target::of(&url).unwrap(), url, ..draft(&Case { method: Method::POST, ..PLAIN }) };
+    let scope = SigningScope { service: "lambda".to_owned(), region: "us-east-2".to_owned() };
+    // 2021-05-11T15:40:45Z
+    sign(&mut draft, &keys(None), &scope, Timestamp::from_unix_ms(1_620_747_645_000)).unwrap();
+    let authorization = draft.headers["authorization"].to_str().unwrap();
+    assert!(authorization.ends_with("Signature=4b93abbcc68be32bd64c18e2c71150660ab4c29bbd6c32a383a7517a88fc1804"));
+}
