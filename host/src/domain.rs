@@ -1,10 +1,12 @@
 //! Words of the product as types. The domain knows no I/O, no clock, no HTTP and no WebAssembly.
 
+pub mod access;
 pub mod destination;
 pub mod error;
 pub mod id;
 pub mod name;
 pub mod plugin;
+pub mod reference;
 pub mod secret;
 pub mod time;
 

@@ -4,4 +4,5 @@ pub mod clock;
 pub mod egress;
 pub mod kv;
 pub mod plugin;
+pub mod root;
 pub mod sealer;
