@@ -1,12 +1,18 @@
 //! Words of the product as types. The domain knows no I/O, no clock, no HTTP and no WebAssembly.
 
+pub mod binding;
 pub mod destination;
 pub mod error;
 pub mod id;
+pub mod integration;
 pub mod name;
 pub mod plugin;
+pub mod pointer;
 pub mod secret;
+pub mod settings;
+pub mod suggestion;
 pub mod time;
+pub mod version;
 
 pub use error::{Code, Error, Result, Violation};
 pub use secret::Secret;
