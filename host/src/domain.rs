@@ -1,5 +1,6 @@
 //! Words of the product as types. The domain knows no I/O, no clock, no HTTP and no WebAssembly.
 
+pub mod access;
 pub mod binding;
 pub mod destination;
 pub mod error;
@@ -8,6 +9,7 @@ pub mod integration;
 pub mod name;
 pub mod plugin;
 pub mod pointer;
+pub mod reference;
 pub mod secret;
 pub mod settings;
 pub mod suggestion;
