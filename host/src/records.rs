@@ -2,11 +2,13 @@
 //!
 //! This file and `key`, `row`, `transaction` are the ground they stand on. Nothing here knows a use-case.
 
+pub mod access;
 pub mod environments;
 pub mod folders;
 pub mod key;
 pub mod row;
 pub mod secrets;
+pub mod tenant;
 pub mod transaction;
 
 pub use key::{Key, Kind};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::context::TenantCtx;
-use crate::domain::access::PrincipalSource;
+use super::context::{HostCtx, TenantCtx};
+use crate::domain::access::{Principal, PrincipalSource};
 use crate::domain::id::{IdentityUid, TenantUid};
 use crate::domain::{Result, Timestamp};
 use crate::records::{Key, Kind, Transaction};
@@ -42,14 +42,43 @@ pub async fn record(
     action: &'static str,
     resource: impl Into<String>,
 ) -> Result<()> {
-    let event = AuditEvent {
+    append(tx, ctx.tenant(), event(ctx.principal(), ctx.request_id(), at, action, resource.into())).await
+}
+
+/// As [`record`], of a change to the host itself.
+///
+/// # Errors
+/// As [`Transaction::append`].
+pub async fn record_host(
+    tx: &mut Transaction,
+    ctx: &HostCtx,
+    at: Timestamp,
+    action: &'static str,
+    resource: impl Into<String>,
+) -> Result<()> {
+    append(tx, TenantUid::SYSTEM, event(ctx.principal(), ctx.request_id(), at, action, resource.into())).await
+}
+
+/// Appends an event to a log.
+pub(in crate::service) async fn append(tx: &mut Transaction, tenant: TenantUid, event: AuditEvent) -> Result<()> {
+    tx.append(&log(tenant), &event).await
+}
+
+/// The event that `principal` did `action`.
+pub(in crate::service) fn event(
+    principal: &Principal,
+    request_id: &str,
+    at: Timestamp,
+    action: &str,
+    resource: String,
+) -> AuditEvent {
+    AuditEvent {
         at,
-        actor: ctx.principal().identity,
-        actor_name: ctx.principal().name.clone(),
-        source: ctx.principal().source,
+        actor: principal.identity,
+        actor_name: principal.name.clone(),
+        source: principal.source,
         action: action.to_owned(),
-        resource: resource.into(),
-        request_id: ctx.request_id().to_owned(),
-    };
-    tx.append(&log(ctx.tenant()), &event).await
+        resource,
+        request_id: request_id.to_owned(),
+    }
 }

@@ -14,7 +14,7 @@ use crate::domain::error::violation;
 use crate::domain::name::{Slug, Tag};
 use crate::domain::pointer::{Pointer, Violations};
 use crate::domain::settings::schema::Schema;
-use crate::domain::version::Version;
+use crate::domain::plugin_version::PluginVersion;
 
 /// The greatest metadata document, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 256 << 10;
@@ -31,7 +31,7 @@ const NORMALISATIONS: [&str; 1] = ["surroundWithSlashes"];
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidMetadata {
     metadata: Metadata,
-    version: Version,
+    version: PluginVersion,
 }
 
 impl ValidMetadata {
@@ -62,7 +62,7 @@ impl ValidMetadata {
 
     /// The plugin's version.
     #[must_use]
-    pub const fn version(&self) -> &Version {
+    pub const fn version(&self) -> &PluginVersion {
         &self.version
     }
 
@@ -99,7 +99,7 @@ fn check_identity(metadata: &Metadata, root: &Pointer, violations: &mut Violatio
     if metadata.id.parse::<Slug>().is_err() {
         violations.add(&root.member("id"), violation::MALFORMED, format!("must be {}", Slug::RULE));
     }
-    if let Err(error) = metadata.version.parse::<Version>() {
+    if let Err(error) = metadata.version.parse::<PluginVersion>() {
         violations.add(&root.member("version"), violation::MALFORMED, error.to_string());
     }
     if metadata.display_name.trim().is_empty() {
