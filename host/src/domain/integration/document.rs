@@ -12,9 +12,9 @@ use super::{check_config_metadata, egress, shape, sync};
 use crate::domain::Violation;
 use crate::domain::error::violation;
 use crate::domain::name::{Slug, Tag};
+use crate::domain::plugin_version::PluginVersion;
 use crate::domain::pointer::{Pointer, Violations};
 use crate::domain::settings::schema::Schema;
-use crate::domain::plugin_version::PluginVersion;
 
 /// The greatest metadata document, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 256 << 10;

@@ -294,7 +294,7 @@ mod tests {
             "icon": "i", "tags": ["t"],
             "configMetadata": {"parametersMetadata": [parameter], "authMetadata": [method]},
             "destinationMetadata": [parameter],
-            "sync": {"attributes": ["tags"], "reads": "VALUES", "deletes": true, "document": true, "batchSize": 2,
+            "sync": {"attributes": [{"name": "a", "source": "tags"}], "reads": "VALUES", "deletes": true, "document": true, "batchSize": 2,
                 "concurrency": 2, "requestsPerSecond": 1.5, "namePattern": "a", "nameBytesMax": 1, "valueBytesMax": 1,
                 "itemsMax": 1, "emptyValues": true, "reservedNames": ["r"]},
             "egress": [{"id": "e", "host": "h", "methods": ["GET"], "ports": [1],
