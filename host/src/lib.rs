@@ -4,8 +4,9 @@
 
 pub mod api;
 pub mod config;
+pub mod crypto;
 pub mod domain;
 pub mod ports;
 pub mod records;
 pub mod service;
-pub mod telemetry;
+pub mod store;

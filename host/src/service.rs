@@ -5,15 +5,24 @@ use crate::records::access::{SigningKeysRecord, signing_keys};
 
 pub mod access;
 pub mod audit;
+pub mod auth_settings;
 pub mod context;
 pub mod environments;
 pub mod folders;
+pub mod identities;
+pub mod keys;
 pub mod resolve;
 pub mod secrets;
 pub mod tenants;
 
 use access::Access;
+use audit::AuditLog;
 use context::Core;
+use environments::Environments;
+use folders::Folders;
+use identities::Identities;
+use keys::Keys;
+use secrets::Secrets;
 use tenants::Tenants;
 
 /// All use-cases, as the edges reach them; cheap to clone.
@@ -21,6 +30,12 @@ use tenants::Tenants;
 pub struct Services {
     pub core: Core,
     pub access: Access,
+    pub audit: AuditLog,
+    pub environments: Environments,
+    pub folders: Folders,
+    pub identities: Identities,
+    pub keys: Keys,
+    pub secrets: Secrets,
     pub tenants: Tenants,
 }
 
@@ -32,7 +47,17 @@ impl Services {
     pub async fn open(core: Core) -> Result<Self> {
         core.records.initialise().await?;
         let access = Access::open(core.clone()).await?;
-        Ok(Self { tenants: Tenants::new(core.clone()), access, core })
+        Ok(Self {
+            audit: AuditLog::new(core.clone()),
+            environments: Environments::new(core.clone()),
+            folders: Folders::new(core.clone()),
+            identities: Identities::new(core.clone(), access.clone()),
+            keys: Keys::new(core.clone()),
+            secrets: Secrets::new(core.clone()),
+            tenants: Tenants::new(core.clone()),
+            access,
+            core,
+        })
     }
 
     /// That the store can be read and its keys open.

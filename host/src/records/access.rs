@@ -161,6 +161,12 @@ pub fn membership(tenant: TenantUid, identity: IdentityUid) -> Key {
     memberships(tenant).uid(identity.as_bytes())
 }
 
+/// The index entry of a membership, from the identity's side.
+#[must_use]
+pub fn membership_of(identity: IdentityUid, tenant: TenantUid) -> Key {
+    memberships_of(identity).uid(tenant.as_bytes())
+}
+
 /// The index entries of an identity's memberships.
 #[must_use]
 pub fn memberships_of(identity: IdentityUid) -> Key {

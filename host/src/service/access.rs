@@ -10,6 +10,7 @@ use crate::domain::access::{Principal, PrincipalSource, Scope};
 use crate::domain::id::{IdentityUid, KeyUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::{Code, Error, Result, Secret, Timestamp};
+use crate::ports::sealer::{HashPurpose, KeyedHash, TenantSealer};
 use crate::records::access::{self as rows, AccessKeyRecord, IdentityRecord, KeyPurpose, MembershipRecord, SigningKey};
 use crate::records::tenant::{self as tenant_rows, TenantRecord};
 use crate::records::{Records, Transaction, View};
@@ -19,11 +20,12 @@ pub(crate) mod jwt;
 pub(crate) mod secret_key;
 
 use jwt::{Issuer, TokenFault};
+use secret_key::SecretKey;
 
 /// Who our tokens are for.
 const AUDIENCE: &str = "keyferry";
 /// The longest life of an access token of our own identities: one year.
-const TOKEN_LIFETIME_MAX_S: u64 = 365 * 24 * 3600;
+pub(in crate::service) const TOKEN_LIFETIME_MAX_S: u64 = 365 * 24 * 3600;
 /// What an administrator may do in a tenant without being a member of it: everything but seeing values.
 const NOT_FOR_ADMINISTRATORS: Scope = Scope::SecretsReveal;
 
@@ -153,10 +155,16 @@ impl Access {
         let genuine = sealer
             .hash_matches(KEY_HASH, &key_parts(purpose, &secret_key::digest(text)), &key.hash)
             .map_err(|fault| Error::new(Code::KeyUnavailable, Code::KeyUnavailable.title()).with_source(fault))?;
-        if !genuine || key.purpose != purpose || key.expires_at <= self.0.core.clock.now() {
+        let is_named = key.purpose == purpose && key.public_id == public_id;
+        if !genuine || !is_named || key.expires_at <= self.0.core.clock.now() {
             return Err(unauthenticated());
         }
         Ok(key)
+    }
+
+    /// The keyed hash under which a key is stored.
+    pub(in crate::service) fn key_hash(sealer: &dyn TenantSealer, purpose: KeyPurpose, key: &SecretKey) -> KeyedHash {
+        sealer.hash(KEY_HASH, &key_parts(purpose, &secret_key::digest(key.text.expose())))
     }
 
     /// Exchanges a client id (the identity's uid) and a client secret for an access token.
@@ -251,11 +259,12 @@ pub(in crate::service) async fn tenant_by_slug(view: &View, slug: &Slug) -> Resu
     let Some(uid) = view.get_clear(&tenant_rows::by_slug(slug)).await? else { return Ok(None) };
     let Ok(uid) = uid.try_into().map(TenantUid::from_bytes) else { return Ok(None) };
     let tenant: Option<TenantRecord> = view.get(&tenant_rows::tenant(uid)).await?;
-    Ok(tenant.filter(|tenant| tenant.deleting_since.is_none()))
+    // The index stands in clear: only the sealed record says whose slug it is.
+    Ok(tenant.filter(|tenant| tenant.slug == *slug && tenant.deleting_since.is_none()))
 }
 
 /// What the hashes of keys are made with.
-const KEY_HASH: crate::ports::sealer::HashPurpose = crate::ports::sealer::HashPurpose::Index;
+const KEY_HASH: HashPurpose = HashPurpose::Index;
 
 fn key_parts(purpose: KeyPurpose, digest: &[u8; 32]) -> [&[u8]; 2] {
     let domain: &[u8] = match purpose {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::context::{HostCtx, TenantCtx};
-use crate::domain::access::{Principal, PrincipalSource};
+use super::context::{Core, HostCtx, TenantCtx};
+use crate::domain::access::{Principal, PrincipalSource, Scope};
 use crate::domain::id::{IdentityUid, TenantUid};
 use crate::domain::{Result, Timestamp};
 use crate::records::{Key, Kind, Transaction};
@@ -24,6 +24,43 @@ pub struct AuditEvent {
 }
 
 crate::json_record!(AuditEvent, Audit);
+
+/// Reads the log of a tenant.
+#[derive(Clone)]
+pub struct AuditLog {
+    core: Core,
+}
+
+/// One page of events, oldest first.
+#[derive(Debug)]
+pub struct AuditPage {
+    /// Each with its number in the log.
+    pub items: Vec<(u64, AuditEvent)>,
+    /// After which number the next page begins; none at the end.
+    pub next: Option<u64>,
+}
+
+impl AuditLog {
+    pub(in crate::service) const fn new(core: Core) -> Self {
+        Self { core }
+    }
+
+    /// At most `limit` events that follow the number `after`.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub async fn list(&self, ctx: &TenantCtx, after: Option<u64>, limit: usize) -> Result<AuditPage> {
+        ctx.require(Scope::AuditRead)?;
+        let view = self.core.records.view().await?;
+        let prefix = log(ctx.tenant());
+        let after = after.map(|number| prefix.clone().number(number));
+        let mut items = view.scan_appended(&prefix, after.as_ref().map(Key::as_bytes), limit + 1).await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|(number, _)| *number);
+        Ok(AuditPage { items, next })
+    }
+}
 
 /// The log of one tenant; with [`TenantUid::SYSTEM`] that of the host.
 #[must_use]

@@ -1,14 +1,15 @@
 //! Tenants: made, renamed and destroyed by administrators of the host.
 
-use super::access::tenant_by_slug;
+use super::access::{self, tenant_by_slug};
 use super::audit;
 use super::context::{Core, HostCtx};
+use super::identities::{erase, key_uid, keys_of};
 use crate::domain::access::Role;
 use crate::domain::error::violation;
 use crate::domain::id::TenantUid;
 use crate::domain::name::Slug;
 use crate::domain::{Code, Error, Expected, Result, Timestamp, Versioned, Violation};
-use crate::records::access::{self as access_rows, MembershipRecord};
+use crate::records::access::{self as access_rows, IdentityRecord, MembershipRecord};
 use crate::records::tenant::{self as rows, TenantRecord};
 use crate::records::{Key, Kind};
 use crate::transact;
@@ -65,7 +66,7 @@ impl Tenants {
             tx.put_clear(&rows::by_slug(&tenant.slug), uid.as_bytes());
             let owner = owner(ctx, now);
             tx.put(&access_rows::membership(uid, owner.identity), &owner).await?;
-            tx.put_clear(&access_rows::memberships_of(owner.identity).uid(uid.as_bytes()), &[]);
+            tx.put_clear(&access_rows::membership_of(owner.identity, uid), &[]);
             audit::record_host(&mut tx, ctx, now, "tenants.create", uid.to_string()).await?;
             tx.put_with_version(&rows::tenant(uid), &tenant).await?
         });
@@ -168,20 +169,41 @@ impl Tenants {
         }
     }
 
-    /// Deletes the rows of a tenant whose keys are gone, and at last the tenant itself.
+    /// Deletes the rows of a tenant whose keys are gone, with what the system range holds of it, and at last the tenant.
     async fn purge(&self, uid: TenantUid) -> Result<()> {
         let records = &self.core.records;
         let view = records.view().await?;
-        let mut keys = Vec::new();
         for (key, _) in view.scan_clear(&access_rows::access_keys_in(uid), None, usize::MAX).await? {
-            keys.extend(<[u8; 16]>::try_from(key.components()).map(crate::domain::id::KeyUid::from_bytes));
+            if let Some(key) = key_uid(key.components()) {
+                access::forget_key(records, key).await?;
+            }
         }
-        for key in keys {
-            super::access::forget_key(records, key).await?;
-        }
+        self.purge_identities(uid).await?;
         records.purge(uid, PURGE_BATCH).await?;
         transact!(records, |tx| tx.delete(&rows::tenant(uid)));
         Ok(())
+    }
+
+    /// Deletes the identities whose home the tenant was, and every trace of a membership.
+    async fn purge_identities(&self, home: TenantUid) -> Result<()> {
+        let records = &self.core.records;
+        let prefix = Key::system(Kind::Identity);
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let view = records.view().await?;
+            let page = view.scan::<IdentityRecord>(&prefix, after.as_deref(), PURGE_BATCH).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.as_bytes().to_vec());
+            for (_, identity) in page {
+                let keys = if identity.home == Some(home) { keys_of(&view, identity.uid).await? } else { Vec::new() };
+                transact!(records, |tx| {
+                    tx.delete(&access_rows::membership_of(identity.uid, home));
+                    if identity.home == Some(home) {
+                        erase(&mut tx, &identity, &keys).await?;
+                    }
+                });
+            }
+        }
     }
 }
 
