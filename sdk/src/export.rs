@@ -38,7 +38,9 @@ macro_rules! export_verifier {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Exported = $crate::__export::ExportedVerifier<$plugin>;
-    $crate::__export::verifier::export!(Exported with_types_in $crate::__export::verifier);
+    $crate::__export_keyferry_integration_integration_1_0_0_cabi!(
+                Exported with_types_in $crate::__export::plugin::exports::keyferry::integration::integration
+            );
         };
         const _: fn(&$plugin) -> $crate::Metadata = $crate::verifier_metadata::<$plugin>;
     };

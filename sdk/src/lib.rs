@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
-// The derive macros name this crate absolutely; its own tests use them too.
+// The derive macros name this crate absolutely, and its own tests use them.
+#[cfg(test)]
 extern crate self as keyferry_sdk;
 
 mod bindings;
