@@ -38,7 +38,7 @@ macro_rules! export_verifier {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Exported = $crate::__export::ExportedVerifier<$plugin>;
-    $crate::__export_keyferry_integration_integration_1_0_0_cabi!(
+            $crate::__export_keyferry_integration_integration_1_0_0_cabi!(
                 Exported with_types_in $crate::__export::plugin::exports::keyferry::integration::integration
             );
         };
