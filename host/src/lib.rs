@@ -11,3 +11,4 @@ pub mod ports;
 pub mod records;
 pub mod service;
 pub mod store;
+pub mod telemetry;
