@@ -2,5 +2,6 @@
 //!
 //! A module is a layer; `ARCHITECTURE.md` beside this crate is the map, and a test holds the edges between the layers.
 
+pub mod build;
 pub mod domain;
 pub mod ports;
