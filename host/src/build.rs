@@ -17,7 +17,7 @@ mod scaffold;
 mod target;
 
 pub use error::{Attempt, Error, Result};
-pub use options::Options;
+pub use options::{Options, Way};
 pub use plugin::{BuiltPlugin, build_all, build_plugin};
 pub use progress::{Progress, Silent};
 pub use scaffold::{Language, Project, Sdk, new_plugin};

@@ -26,6 +26,9 @@ pub enum Error {
     /// A `Cargo.toml` is not what a plugin's should be.
     #[error("`{path}` {problem}")]
     Manifest { path: PathBuf, problem: String },
+    /// An environment variable cannot be understood.
+    #[error("the variable {name} {problem}")]
+    Setting { name: &'static str, problem: String },
     /// None of the ways to the target worked.
     #[error("{}", TargetUnavailable(.compiler, .attempts))]
     TargetUnavailable { compiler: String, attempts: Vec<Attempt> },

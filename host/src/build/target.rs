@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::files::{Lock, Staging};
 use super::process::{command, stdout_of};
-use super::{Attempt, Error, Options, Progress, Result};
+use super::{Attempt, Error, Options, Progress, Result, Way};
 
 /// The target that plugins are built for: rustc writes a component directly.
 pub const TARGET: &str = "wasm32-wasip2";
@@ -128,30 +128,25 @@ struct Setup<'a> {
 impl Setup<'_> {
     async fn run(self, place: PathBuf) -> Result<Target> {
         let mut attempts = Vec::new();
-        match self.by_rustup().await {
-            Ok(()) => return Ok(Target { toolchain: self.toolchain, sysroot: None }),
-            Err(error) => attempts.push(Attempt::new(format!("rustup target add {TARGET}"), &error)),
-        }
-        let archive = match &self.options.toolchain_sources {
-            Some(folder) => format!("building it from the archives in `{}`", folder.display()),
-            None => "building it from given archives".to_owned(),
-        };
-        match self.from_archives(&place).await {
-            Ok(sysroot) => return Ok(Target { toolchain: self.toolchain, sysroot: Some(sysroot) }),
-            Err(error) => attempts.push(Attempt::new(archive, &error)),
-        }
-        match self.from_debian(&place).await {
-            Ok(sysroot) => return Ok(Target { toolchain: self.toolchain, sysroot: Some(sysroot) }),
-            Err(error) => attempts.push(Attempt::new("building it from Debian's packages", &error)),
+        for way in &self.options.ways {
+            let tried = match way {
+                Way::Rustup => self.by_rustup().await.map(|()| None),
+                Way::Archives => self.from_archives(&place).await.map(Some),
+                Way::Debian => self.from_debian(&place).await.map(Some),
+            };
+            match tried {
+                Ok(sysroot) => return Ok(Target { toolchain: self.toolchain, sysroot }),
+                Err(error) => {
+                    self.progress.line(&format!("{}: {error}", way.phrase()));
+                    attempts.push(Attempt::new(way.phrase(), &error));
+                }
+            }
         }
         let compiler = format!("rustc {} ({})", self.toolchain.release, self.toolchain.sysroot.display());
         Err(Error::TargetUnavailable { compiler, attempts })
     }
 
     async fn by_rustup(&self) -> Result<()> {
-        if !self.options.rustup {
-            return Err(Error::NoSources("switched off".to_owned()));
-        }
         self.progress.line(&format!("adding the target {TARGET} with rustup"));
         let mut rustup = command("rustup");
         rustup.args(["target", "add", TARGET]).current_dir(self.folder).env("RUSTUP_MAX_RETRIES", "1");
@@ -176,9 +171,6 @@ impl Setup<'_> {
     }
 
     async fn from_debian(&self, place: &Path) -> Result<PathBuf> {
-        if !self.options.debian {
-            return Err(Error::NoSources("switched off".to_owned()));
-        }
         let staging = Staging::new(place.to_owned())?;
         let sources = debian::sources(&self.toolchain, staging.path(), self.progress).await?;
         self.build(staging, &sources).await
@@ -189,5 +181,77 @@ impl Setup<'_> {
         sysroot::build(sources, &self.toolchain, staging.path(), self.progress).await?;
         sources.remove()?;
         staging.publish()
+    }
+}
+
+impl Way {
+    fn phrase(self) -> String {
+        match self {
+            Self::Rustup => format!("`rustup target add {TARGET}`"),
+            Self::Archives => "building from given archives".to_owned(),
+            Self::Debian => "building from Debian's packages".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::build::Silent;
+
+    /// A compiler of a release that nobody packages, in a folder that rustup knows nothing of.
+    fn unknown_toolchain(sysroot: &Path) -> Toolchain {
+        let text = |text: &str| text.to_owned();
+        Toolchain {
+            verbose_version: text("x"),
+            release: text("0.0.1"),
+            host: text("none"),
+            sysroot: sysroot.to_owned(),
+        }
+    }
+
+    fn options(cache_dir: &Path, ways: Vec<Way>) -> Options {
+        Options { toolchain_sources: None, cache_dir: cache_dir.to_owned(), target_dir: None, cargo_home: None, ways }
+    }
+
+    async fn failure(options: Options) -> String {
+        let toolchain = unknown_toolchain(&options.cache_dir);
+        let place = options.cache_dir.join("place");
+        let setup = Setup { folder: Path::new("/"), options: &options, progress: &Silent, toolchain };
+        setup.run(place).await.expect_err("no way leads there").to_string()
+    }
+
+    #[tokio::test]
+    async fn message_names_every_way_and_its_cause() {
+        let cache = tempfile::tempdir().unwrap();
+        let mut options = options(cache.path(), vec![Way::Archives, Way::Archives]);
+        let text = failure(options.clone()).await;
+        assert_eq!(text.matches("building from given archives: none given").count(), 2, "{text}");
+        assert!(text.contains("wasm32-wasip2 is not available for rustc 0.0.1"), "{text}");
+        options.toolchain_sources = Some(cache.path().to_owned());
+        let text = failure(options).await;
+        assert!(text.contains("has no `rust-0.0.1-library.tar.xz` and no `wasi-libc-wasip2.tar.xz`"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn broken_archive_leaves_nothing_behind() {
+        let (cache, given) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for name in ["rust-0.0.1-library.tar.xz", "wasi-libc-wasip2.tar.xz"] {
+            fs::write(given.path().join(name), "not an archive").unwrap();
+        }
+        let mut options = options(cache.path(), vec![Way::Archives]);
+        options.toolchain_sources = Some(given.path().to_owned());
+        let text = failure(options).await;
+        assert!(text.contains("`tar` failed"), "{text}");
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn another_compiler_has_another_key() {
+        let one = unknown_toolchain(Path::new("/one"));
+        assert_ne!(one.key(), unknown_toolchain(Path::new("/two")).key());
+        assert_ne!(one.key(), Toolchain { verbose_version: "y".to_owned(), ..one.clone() }.key());
     }
 }
