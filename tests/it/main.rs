@@ -1,3 +1,4 @@
 //! All tests.
 
 mod plugin_build;
+mod tidy;
