@@ -4,8 +4,10 @@
 
 pub mod api;
 pub mod config;
+pub mod crypto;
 pub mod domain;
 pub mod ports;
 pub mod records;
 pub mod service;
+pub mod store;
 pub mod telemetry;

@@ -5,4 +5,5 @@ pub mod egress;
 pub mod kv;
 pub mod meter;
 pub mod plugin;
+pub mod root;
 pub mod sealer;
