@@ -1,5 +1,9 @@
 //! Handlers, one file per resource: wire types, and at most a few lines between an extractor and a service.
 
+pub(crate) mod api_keys;
+pub(crate) mod audit;
+pub(crate) mod auth_metadata;
 pub(crate) mod health;
+pub(crate) mod identities;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
