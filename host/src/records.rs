@@ -5,6 +5,7 @@
 pub mod access;
 pub mod environments;
 pub mod folders;
+pub mod idempotency;
 pub mod key;
 pub mod row;
 pub mod secrets;

@@ -19,7 +19,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 /// How much of a too large body is read and dropped, so that the client sees the answer and not a broken connection.
 const DRAIN_BYTES_MAX: usize = 8 << 20;
 /// How long a JSON body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A JSON body, read by its type.
 #[derive(Debug)]
@@ -36,12 +36,17 @@ impl<S: Sync, T: Read> FromRequest<S> for Json<T> {
 
 /// The bytes of a JSON body, within its limits of size and time.
 pub(crate) async fn json_bytes(request: Request) -> Result<Bytes, Error> {
-    let has_json_type = request.headers().get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes()));
+    let has_json_type = is_json_request(&request);
     let bytes = read_within(request, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
     if !bytes.is_empty() && !has_json_type {
         return Err(Error::new(Code::UnsupportedMediaType, "the body must be sent as `application/json`"));
     }
     Ok(bytes)
+}
+
+/// Whether a request says that its body is JSON.
+pub(crate) fn is_json_request(request: &Request) -> bool {
+    request.headers().get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes()))
 }
 
 fn is_json(content_type: &[u8]) -> bool {
