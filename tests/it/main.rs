@@ -1,1 +1,6 @@
 //! All tests.
+
+mod captured_log;
+mod runtime_calls;
+mod runtime_compile;
+mod runtime_guests;

@@ -87,7 +87,7 @@ impl Compiler {
         let Ok(talk) = talk else {
             // A worker that is gone already is as good as killed.
             child.kill().await.ok();
-            return Err(InspectFailure::CompileLimit(format!("{} s", self.limits.wall.as_secs())));
+            return Err(InspectFailure::CompileLimit(format!("{:?}", self.limits.wall)));
         };
         let (status, output) = talk?;
         self.judge(status, output)
