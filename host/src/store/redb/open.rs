@@ -145,7 +145,7 @@ impl About {
 }
 
 /// Opens a file that has tables already.
-fn start(
+pub(super) fn start(
     backend: impl StorageBackend,
     path: &Path,
     options: &RedbOptions,

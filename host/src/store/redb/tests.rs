@@ -1,3 +1,5 @@
+mod power_loss;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
