@@ -183,7 +183,7 @@ fn opened(disk: Disk, number: usize) -> RedbStore {
 
 /// Checks every crash; while the first of them are opened the power fails again.
 fn check_all(crashes: Receiver<Crash>) -> [usize; 2] {
-    let (mut first, mut second) = (0, 0);
+    let (mut first, mut second) = (0usize, 0);
     for crash in crashes {
         let answered = Arc::new(AtomicU32::new(crash.answered));
         let is_twice = first.is_multiple_of(4);
