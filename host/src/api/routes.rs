@@ -1,5 +1,8 @@
 //! Handlers, one file per resource: wire types, and at most a few lines between an extractor and a service.
 
+pub(crate) mod environments;
+pub(crate) mod folders;
 pub(crate) mod health;
+pub(crate) mod secrets;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
