@@ -178,7 +178,7 @@ fn opened(disk: Disk, number: usize) -> RedbStore {
     let integrity_check =
         if number.is_multiple_of(2) { IntegrityCheck::Always } else { IntegrityCheck::AfterUncleanShutdown };
     let options = RedbOptions { integrity_check, ..RedbOptions::default() };
-    open::start(disk, Path::new("crashed"), &options).unwrap().unwrap()
+    open::start(disk, Path::new("crashed"), &options).unwrap()
 }
 
 /// Checks every crash; while the first of them are opened the power fails again.
@@ -214,7 +214,7 @@ async fn power_loss_at_any_moment_loses_no_answered_commit() {
     let (disk, crashes) = Disk::new(fs::read(place.path()).unwrap(), seed, CRASH_EVERY, &answered);
     let checker = std::thread::spawn(move || check_all(crashes));
 
-    let store = open::start(disk, Path::new("disk"), &RedbOptions::default()).unwrap().unwrap();
+    let store = open::start(disk, Path::new("disk"), &RedbOptions::default()).unwrap();
     for number in 0..COMMITS {
         store.commit(batch(number)).await.unwrap();
         answered.store(number + 1, Ordering::SeqCst);
