@@ -9,6 +9,7 @@ pub mod auth_settings;
 pub mod context;
 pub mod environments;
 pub mod folders;
+pub mod idempotency;
 pub mod identities;
 pub mod keys;
 pub mod resolve;
@@ -20,6 +21,7 @@ use audit::AuditLog;
 use context::Core;
 use environments::Environments;
 use folders::Folders;
+use idempotency::Idempotency;
 use identities::Identities;
 use keys::Keys;
 use secrets::Secrets;
@@ -33,6 +35,7 @@ pub struct Services {
     pub audit: AuditLog,
     pub environments: Environments,
     pub folders: Folders,
+    pub idempotency: Idempotency,
     pub identities: Identities,
     pub keys: Keys,
     pub secrets: Secrets,
@@ -51,6 +54,7 @@ impl Services {
             audit: AuditLog::new(core.clone()),
             environments: Environments::new(core.clone()),
             folders: Folders::new(core.clone()),
+            idempotency: Idempotency::new(core.clone()),
             identities: Identities::new(core.clone(), access.clone()),
             keys: Keys::new(core.clone()),
             secrets: Secrets::new(core.clone()),

@@ -1,1 +1,4 @@
 //! All tests.
+
+mod plugin_build;
+mod tidy;

@@ -28,6 +28,10 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::environments::routes())
         .merge(routes::folders::routes())
         .merge(routes::secrets::routes())
+        .merge(routes::identities::routes())
+        .merge(routes::api_keys::routes())
+        .merge(routes::audit::routes())
+        .merge(routes::auth_metadata::routes())
 }
 
 /// Routes with their documentation; the only way to route a handler, so none can be left out of the document.
