@@ -9,6 +9,7 @@ pub mod auth_settings;
 pub mod context;
 pub mod environments;
 pub mod folders;
+pub mod host_key;
 pub mod idempotency;
 pub mod identities;
 pub mod keys;
