@@ -7,11 +7,13 @@ pub mod connections;
 pub mod credentials;
 pub mod environments;
 pub mod folders;
+pub mod idempotency;
 pub mod integrations;
 pub mod key;
 pub mod plugins;
 pub mod row;
 pub mod secrets;
+pub mod system;
 pub mod tenant;
 pub mod transaction;
 

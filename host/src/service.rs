@@ -11,6 +11,7 @@ pub mod context;
 pub mod environments;
 pub mod failure;
 pub mod folders;
+pub mod idempotency;
 pub mod identities;
 pub mod integrations;
 pub mod keys;
@@ -25,6 +26,7 @@ use connections::Connections;
 use context::Core;
 use environments::Environments;
 use folders::Folders;
+use idempotency::Idempotency;
 use identities::Identities;
 use integrations::Integrations;
 use keys::Keys;
@@ -42,6 +44,7 @@ pub struct Services {
     pub connections: Connections,
     pub environments: Environments,
     pub folders: Folders,
+    pub idempotency: Idempotency,
     pub identities: Identities,
     pub integrations: Integrations,
     pub keys: Keys,
@@ -65,6 +68,7 @@ impl Services {
             connections: connections.clone(),
             environments: Environments::new(core.clone()),
             folders: Folders::new(core.clone()),
+            idempotency: Idempotency::new(core.clone()),
             identities: Identities::new(core.clone(), access.clone()),
             integrations: Integrations::new(core.clone(), catalogue.clone(), connections),
             keys: Keys::new(core.clone()),
