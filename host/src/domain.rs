@@ -7,6 +7,7 @@ pub mod error;
 pub mod id;
 pub mod integration;
 pub mod name;
+pub mod patch;
 pub mod plugin;
 pub mod plugin_version;
 pub mod pointer;
@@ -18,6 +19,7 @@ pub mod time;
 pub mod version;
 
 pub use error::{Code, Error, Result, Violation};
+pub use patch::Patch;
 pub use secret::Secret;
 pub use time::Timestamp;
 pub use version::{Expected, Version, Versioned};
