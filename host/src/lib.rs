@@ -6,6 +6,7 @@ pub mod api;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod egress;
 pub mod ports;
 pub mod records;
 pub mod service;

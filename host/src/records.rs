@@ -3,10 +3,14 @@
 //! This file and `key`, `row`, `transaction` are the ground they stand on. Nothing here knows a use-case.
 
 pub mod access;
+pub mod connections;
+pub mod credentials;
 pub mod environments;
 pub mod folders;
 pub mod idempotency;
+pub mod integrations;
 pub mod key;
+pub mod plugins;
 pub mod row;
 pub mod secrets;
 pub mod tenant;

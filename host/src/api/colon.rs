@@ -92,11 +92,9 @@ mod tests {
 
     #[test]
     fn documented_and_routed_paths_mirror_each_other() {
-        for (path, expect) in [
-            ("/v1/b/{b}:go", "/v1/b/{b}/:go"),
-            ("/v1/auth:token", "/v1/auth/:token"),
-            ("/v1/b/{b}", "/v1/b/{b}"),
-        ] {
+        for (path, expect) in
+            [("/v1/b/{b}:go", "/v1/b/{b}/:go"), ("/v1/auth:token", "/v1/auth/:token"), ("/v1/b/{b}", "/v1/b/{b}")]
+        {
             assert_eq!(routed(path), expect);
             assert_eq!(documented(expect), path);
         }

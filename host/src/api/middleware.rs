@@ -86,8 +86,7 @@ fn admit(state: &ApiState, request: &Request) -> Result<()> {
         let detail = "must have no empty, `.` or `..` segment and no encoded slash, backslash or control character";
         return Err(Error::invalid(vec![Violation::new("path", violation::MALFORMED, detail)]));
     }
-    let header_bytes: usize =
-        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let header_bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if header_bytes > HEADER_BYTES_MAX {
         let detail = format!("the headers may have at most {HEADER_BYTES_MAX} bytes");
         return Err(Error::new(Code::HeadersTooLarge, detail));

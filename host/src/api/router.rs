@@ -11,10 +11,10 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::colon::{self, CustomMethods};
 use super::middleware;
+use super::openapi;
 use super::problem::Problem;
 use super::routes;
 use super::state::{ApiSettings, ApiState};
-use super::openapi;
 use crate::domain::Code;
 use crate::ports::meter::Meter;
 use crate::service::Services;
@@ -29,6 +29,9 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::api_keys::routes())
         .merge(routes::audit::routes())
         .merge(routes::auth_metadata::routes())
+        .merge(routes::environments::routes())
+        .merge(routes::folders::routes())
+        .merge(routes::secrets::routes())
 }
 
 /// Routes with their documentation; the only way to route a handler, so none can be left out of the document.

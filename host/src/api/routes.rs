@@ -3,7 +3,10 @@
 pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod auth_metadata;
+pub(crate) mod environments;
+pub(crate) mod folders;
 pub(crate) mod health;
 pub(crate) mod identities;
+pub(crate) mod secrets;
 pub(crate) mod tenants;
 pub(crate) mod tokens;

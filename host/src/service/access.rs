@@ -187,8 +187,8 @@ impl Access {
         let key = self.0.keys.last().ok_or_else(|| Error::internal(TokenFault::Key))?;
         let expires_in_s = identity.token_ttl_s.min(TOKEN_LIFETIME_MAX_S);
         let now = self.0.core.clock.now();
-        let token = jwt::issue(&self.0.issuer, key, &identity.uid.to_string(), now, expires_in_s)
-            .map_err(Error::internal)?;
+        let token =
+            jwt::issue(&self.0.issuer, key, &identity.uid.to_string(), now, expires_in_s).map_err(Error::internal)?;
         Ok(AccessToken { token: Secret::new(token), expires_in_s })
     }
 
@@ -203,8 +203,7 @@ impl Access {
         let found = tenant_by_slug(&view, &slug).await?;
         // Looked up for an unknown tenant too, so that known and unknown ones take the same time.
         let uid = found.as_ref().map_or(TenantUid::SYSTEM, |tenant| tenant.uid);
-        let membership: Option<MembershipRecord> =
-            view.get(&rows::membership(uid, caller.principal.identity)).await?;
+        let membership: Option<MembershipRecord> = view.get(&rows::membership(uid, caller.principal.identity)).await?;
         let tenant = found.ok_or_else(unknown)?;
         let scopes = scopes_of(caller, tenant.uid, membership.as_ref()).ok_or_else(unknown)?;
         Ok(TenantCtx::authorised(tenant.uid, slug, caller.principal.clone(), scopes, request_id.to_owned()))

@@ -36,15 +36,16 @@ pub fn settings(scheme: AuthScheme) -> Vec<Parameter> {
         ],
         _ => &[],
     };
-    let parameters = described.iter().zip(0..).map(|((name, display_name, description, default_value), index)| Parameter {
-        name: (*name).to_owned(),
-        index,
-        kind: if *name == "assumeRole" { ParameterType::Boolean } else { ParameterType::String },
-        display_name: Some((*display_name).to_owned()),
-        description: Some((*description).to_owned()),
-        default_value: default_value.map(ToOwned::to_owned),
-        ..Parameter::default()
-    });
+    let parameters =
+        described.iter().zip(0..).map(|((name, display_name, description, default_value), index)| Parameter {
+            name: (*name).to_owned(),
+            index,
+            kind: if *name == "assumeRole" { ParameterType::Boolean } else { ParameterType::String },
+            display_name: Some((*display_name).to_owned()),
+            description: Some((*description).to_owned()),
+            default_value: default_value.map(ToOwned::to_owned),
+            ..Parameter::default()
+        });
     parameters.collect()
 }
 

@@ -180,8 +180,7 @@ impl Identities {
             if change.is_disabled.is_some() || change.token_ttl.is_some() {
                 require_home(ctx, &member.identity)?;
                 member.identity.is_disabled = change.is_disabled.unwrap_or(member.identity.is_disabled);
-                member.identity.token_ttl_s =
-                    change.token_ttl.map_or(member.identity.token_ttl_s, |ttl| ttl.as_secs());
+                member.identity.token_ttl_s = change.token_ttl.map_or(member.identity.token_ttl_s, |ttl| ttl.as_secs());
                 member.identity.modified_at = now;
                 tx.put(&rows::identity(uid), &member.identity).await?;
             }
@@ -313,20 +312,12 @@ async fn insert(tx: &mut Transaction, identity: &IdentityRecord) -> Result<()> {
     tx.put(&rows::identity(identity.uid), identity).await
 }
 
-async fn join(
-    tx: &mut Transaction,
-    tenant: TenantUid,
-    membership: &MembershipRecord,
-) -> Result<Version> {
+async fn join(tx: &mut Transaction, tenant: TenantUid, membership: &MembershipRecord) -> Result<Version> {
     tx.put_clear(&rows::membership_of(membership.identity, tenant), &[]);
     tx.put_with_version(&rows::membership(tenant, membership.identity), membership).await
 }
 
-async fn member(
-    tx: &mut Transaction,
-    tenant: TenantUid,
-    uid: IdentityUid,
-) -> Result<(Member, Version)> {
+async fn member(tx: &mut Transaction, tenant: TenantUid, uid: IdentityUid) -> Result<(Member, Version)> {
     let found = tx.get_with_version::<MembershipRecord>(&rows::membership(tenant, uid)).await?;
     let Versioned { value: membership, version } = found.ok_or_else(unknown)?;
     let identity = tx.get(&rows::identity(uid)).await?.ok_or_else(unknown)?;
@@ -335,8 +326,7 @@ async fn member(
 
 /// Nobody gives, changes or takes away more than they have. Administrators may: the event in the audit log is the price.
 pub(in crate::service) fn may_grant(ctx: &TenantCtx, membership: &MembershipRecord) -> Result<()> {
-    let lacking: Vec<&str> =
-        membership.all_scopes().difference(ctx.scopes()).map(|scope| scope.text()).collect();
+    let lacking: Vec<&str> = membership.all_scopes().difference(ctx.scopes()).map(|scope| scope.text()).collect();
     if lacking.is_empty() || ctx.principal().is_administrator {
         return Ok(());
     }
@@ -358,11 +348,7 @@ pub(in crate::service) async fn keys_of(view: &View, uid: IdentityUid) -> Result
 }
 
 /// Deletes an identity with its keys; memberships of other tenants then lead nowhere.
-pub(in crate::service) async fn erase(
-    tx: &mut Transaction,
-    identity: &IdentityRecord,
-    keys: &[KeyUid],
-) -> Result<()> {
+pub(in crate::service) async fn erase(tx: &mut Transaction, identity: &IdentityRecord, keys: &[KeyUid]) -> Result<()> {
     tx.delete(&rows::identity(identity.uid));
     tx.delete(&rows::identity_by_name(&identity.name));
     for key in keys {

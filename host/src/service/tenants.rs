@@ -56,14 +56,8 @@ impl Tenants {
         let now = self.core.clock.now();
         let uid = TenantUid::generate();
         let display_name = new.display_name.clone().unwrap_or_else(|| new.slug.to_string());
-        let tenant = TenantRecord {
-            uid,
-            slug: new.slug,
-            display_name,
-            created_at: now,
-            modified_at: now,
-            deleting_since: None,
-        };
+        let tenant =
+            TenantRecord { uid, slug: new.slug, display_name, created_at: now, modified_at: now, deleting_since: None };
         let version = transact!(self.core.records, |tx| {
             if tx.get_clear(&rows::by_slug(&tenant.slug)).await?.is_some() {
                 return Err(Error::new(Code::AlreadyExists, "a tenant with this id exists"));

@@ -53,9 +53,7 @@ pub(crate) fn integer(range: RangeInclusive<i64>) -> impl Fn(&At<'_>, Value) -> 
         };
         match number {
             Some(number) if range.contains(&number) => Some(number),
-            Some(_) => {
-                at.refuse(violation::OUT_OF_RANGE, format!("must be from {} to {}", range.start(), range.end()))
-            }
+            Some(_) => at.refuse(violation::OUT_OF_RANGE, format!("must be from {} to {}", range.start(), range.end())),
             None => at.refuse(violation::WRONG_TYPE, "must be a whole number"),
         }
     }

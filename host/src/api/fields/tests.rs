@@ -119,10 +119,7 @@ fn what_is_no_object_is_told_at_the_root() {
 
 #[test]
 fn pointers_escape_names() {
-    assert_eq!(
-        violations(&json!({"id": "a", "x/y~z": 1})),
-        [("/x~1y~0z".to_owned(), violation::UNKNOWN_MEMBER)]
-    );
+    assert_eq!(violations(&json!({"id": "a", "x/y~z": 1})), [("/x~1y~0z".to_owned(), violation::UNKNOWN_MEMBER)]);
 }
 
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use data_encoding::BASE64;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
@@ -44,9 +44,11 @@ async fn live() -> axum::Json<Health> {
 #[utoipa::path(get, path = "/readyz", operation_id = "health.ready", tag = "health", security(()),
     responses((status = 200, description = "Requests can be served", body = Health)))]
 async fn ready(State(state): State<ApiState>) -> Result<axum::Json<Health>, Problem> {
-    state.services.check_ready().await.map_err(|cause| {
-        Error::new(Code::Unavailable, "the store or its keys are not available").with_source(cause)
-    })?;
+    state
+        .services
+        .check_ready()
+        .await
+        .map_err(|cause| Error::new(Code::Unavailable, "the store or its keys are not available").with_source(cause))?;
     Ok(axum::Json(Health { status: "ok" }))
 }
 

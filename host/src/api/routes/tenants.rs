@@ -14,9 +14,9 @@ use crate::api::page::{Page, Paging, PagingParams, seal_token};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
+use crate::domain::Versioned;
 use crate::domain::id::TenantUid;
 use crate::domain::name::Slug;
-use crate::domain::Versioned;
 use crate::records::tenant::TenantRecord;
 use crate::service::tenants::NewTenant;
 

@@ -117,8 +117,7 @@ fn sign<H: Serialize, C: Serialize>(header: &H, claims: &C, key: &SigningKey) ->
     let claims = part(serde_json::to_vec(claims)).map_err(|_| TokenFault::Malformed)?;
     let message = format!("{header}.{claims}");
     let secret = EncodingKey::from_secret(&key.key);
-    let signature =
-        crypto::sign(message.as_bytes(), &secret, Algorithm::HS256).map_err(|_| TokenFault::Key)?;
+    let signature = crypto::sign(message.as_bytes(), &secret, Algorithm::HS256).map_err(|_| TokenFault::Key)?;
     Ok(format!("{message}.{signature}"))
 }
 

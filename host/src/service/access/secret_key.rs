@@ -62,8 +62,9 @@ fn random_text(characters: usize) -> Result<String> {
     let mut text = String::with_capacity(characters);
     let mut block = zeroize::Zeroizing::new([0u8; 64]);
     while text.len() < characters {
-        getrandom::fill(&mut *block)
-            .map_err(|fault| Error::new(Code::Unavailable, "the operating system gave no randomness").with_source(fault))?;
+        getrandom::fill(&mut *block).map_err(|fault| {
+            Error::new(Code::Unavailable, "the operating system gave no randomness").with_source(fault)
+        })?;
         // Bytes beyond the last whole multiple of 62 would make some characters likelier than others.
         let fair = block.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
         text.extend(fair.take(characters - text.len()));
