@@ -1,6 +1,11 @@
 //! All tests.
 
+mod api_access;
+mod api_frame;
+mod api_tenants;
+mod authz_coverage;
 mod captured_log;
+mod openapi;
 mod plugin_build;
 mod runtime_calls;
 mod runtime_compile;

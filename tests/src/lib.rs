@@ -1,3 +1,6 @@
 //! Test harness.
 
 pub mod guests;
+//! Test harness: the parts that stand in for the outside, and clients that speak to the host as callers do.
+pub mod api;
+pub mod outside;
