@@ -18,7 +18,7 @@ use crate::service::Services;
 use crate::store::RedbStore;
 use crate::telemetry::Metrics;
 
-pub use adapters::{CompileProgram, RootKeyOrigin};
+pub use adapters::{Program, RootKeyOrigin};
 pub use error::StartError;
 
 /// A host that serves.
@@ -50,14 +50,25 @@ impl Ground {
     /// [`StartError`], naming the step that failed.
     pub async fn open(
         config: &Config,
-        compile: CompileProgram,
+        program: &Program,
         listener: Option<SocketAddr>,
     ) -> Result<Self, StartError> {
         let meter: Arc<dyn Meter> = Arc::new(Metrics::new());
         let (store, root_key, keyring) = adapters::store(config).await?;
-        let core = adapters::core(config, (store.clone(), keyring), compile, (meter.clone(), listener)).await?;
-        let services = Services::open(core).await.map_err(StartError::Services)?;
+        let core = adapters::core(config, (store.clone(), keyring), program, (meter.clone(), listener)).await?;
+        let services = Services::open(core, program.policy).await.map_err(StartError::Services)?;
         Ok(Self { services, root_key, store, meter })
+    }
+
+    /// Makes every active plugin ready; those that fail are logged, and their calls fail with the reason.
+    ///
+    /// # Errors
+    /// [`StartError::Services`] when the store fails.
+    pub async fn load_plugins(&self) -> Result<(), StartError> {
+        for (plugin, error) in self.services.plugins.load_active().await.map_err(StartError::Services)? {
+            tracing::error!(plugin.id = %plugin, error = %error, "the plugin could not be loaded");
+        }
+        Ok(())
     }
 
     /// Closes the store in good order.
@@ -74,12 +85,14 @@ impl App {
     ///
     /// # Errors
     /// [`StartError`], naming the step that failed.
-    pub async fn start(config: &Config, compile: CompileProgram) -> Result<Self, StartError> {
+    pub async fn start(config: &Config, program: &Program) -> Result<Self, StartError> {
         let listen = config.server.listen;
         let listener =
             TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
-        let Ground { services, root_key, store, meter } = Ground::open(config, compile, Some(address)).await?;
+        let ground = Ground::open(config, program, Some(address)).await?;
+        ground.load_plugins().await?;
+        let Ground { services, root_key, store, meter } = ground;
         let bootstrapped = services.identities.bootstrap_administrator().await.map_err(StartError::Services)?;
         let router = api::router(services.clone(), meter, &settings(config));
         let (stop, stopped) = watch::channel(false);

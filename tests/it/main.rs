@@ -1,8 +1,5 @@
 //! All tests.
 
-mod api_access;
-mod api_frame;
-mod api_tenants;
 mod authz_coverage;
 mod captured_log;
 mod openapi;

@@ -20,13 +20,15 @@ use crate::records::{Records, system};
 use crate::runtime::{CallReport, CodeCacheOptions, CompileLimits, CompileWorker, WasmRunner, WasmRunnerOptions};
 use crate::service::context::Core;
 use crate::service::host_key::code_cache_key;
+use crate::service::plugins::PluginPolicy;
 use crate::store::{IntegrityCheck, RedbOptions, RedbStore};
 
-/// The program that compiles one component and ends: this one, with its hidden command.
+/// What this process is.
 #[derive(Clone, Debug)]
-pub struct CompileProgram {
-    pub program: PathBuf,
-    pub arguments: Vec<OsString>,
+pub struct Program {
+    /// The program that compiles one component and ends, with its arguments: this one, with its hidden command.
+    pub compile_worker: (PathBuf, Vec<OsString>),
+    pub policy: PluginPolicy,
 }
 
 /// Where the root key came from.
@@ -102,24 +104,25 @@ fn root_key(
 pub(super) async fn core(
     config: &Config,
     (store, keyring): (Arc<RedbStore>, Keyring),
-    compile: CompileProgram,
+    program: &Program,
     (meter, listener): (Arc<dyn Meter>, Option<SocketAddr>),
 ) -> Result<Core, StartError> {
     let records = Records::new(store, Arc::new(keyring));
     records.initialise().await.map_err(StartError::Services)?;
     let key = code_cache_key(&records).await.map_err(StartError::Services)?;
-    let runner = runner(config, compile, key, meter.clone())?;
+    let runner = runner(config, program, key, meter.clone())?;
     let egress = egress(&config.egress, meter, listener)?;
     Ok(Core { records, clock: Arc::new(SystemClock), runner: Arc::new(runner), egress: Arc::new(egress) })
 }
 
 fn runner(
     config: &Config,
-    compile: CompileProgram,
+    program: &Program,
     key: Secret<[u8; 32]>,
     meter: Arc<dyn Meter>,
 ) -> Result<WasmRunner, StartError> {
-    let worker = CompileWorker::ChildProcess { program: compile.program, args: compile.arguments };
+    let (path, arguments) = program.compile_worker.clone();
+    let worker = CompileWorker::ChildProcess { program: path, args: arguments };
     let limits = CompileLimits {
         memory_bytes: config.runtime.compile_memory_max,
         wall: config.runtime.compile_timeout,

@@ -10,9 +10,10 @@ use serde_json::json;
 use super::args::ServeArguments;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::app::{App, CompileProgram, Ground, RootKeyOrigin, StartError};
+use crate::app::{App, Ground, Program, RootKeyOrigin, StartError};
 use crate::config::{self, Config, ConfigError, Overrides, source};
 use crate::domain::Secret;
+use crate::service::plugins::PluginPolicy;
 use crate::telemetry::{self, LogFormat};
 
 impl From<ConfigError> for Failure {
@@ -31,7 +32,7 @@ impl From<StartError> for Failure {
 pub(super) async fn serve(arguments: &ServeArguments, output: Output) -> Result<(), Failure> {
     let config = configured(arguments)?;
     begin_logging(&config)?;
-    let app = App::start(&config, compile_program()?).await?;
+    let app = App::start(&config, &program(PluginPolicy::default())?).await?;
     announce(&app, arguments, output)?;
     stopped().await;
     output.note("stopping");
@@ -42,15 +43,17 @@ pub(super) async fn serve(arguments: &ServeArguments, output: Output) -> Result<
 /// Checks everything that a start needs, without serving.
 pub(super) async fn check(arguments: &ServeArguments, output: Output) -> Result<(), Failure> {
     let config = configured(arguments)?;
-    let ground = Ground::open(&config, compile_program()?, None).await?;
+    let ground = Ground::open(&config, &program(PluginPolicy::default())?, None).await?;
     ground.services.check_ready().await?;
-    let plugins = ground.load_plugins().await?;
+    let failed = ground.services.plugins.load_active().await?;
     ground.close().await?;
-    let report = json!({ "configuration": "ok", "store": "ok", "rootKey": "ok", "plugins": plugins });
-    output.data(&report, |_| {
-        let plugins = if plugins.is_empty() { "none".to_owned() } else { plugins.join(", ") };
-        format!("configuration, store and root key are in order\nactive plugins: {plugins}")
-    });
+    if !failed.is_empty() {
+        let mut failure = Failure::new(Exit::Unavailable, "not every active plugin can be loaded");
+        failure.details = failed.into_iter().map(|(plugin, error)| format!("{plugin}: {error}")).collect();
+        return Err(failure);
+    }
+    let report = json!({ "configuration": "ok", "store": "ok", "rootKey": "ok", "plugins": "ok" });
+    output.data(&report, |_| "configuration, store, root key and plugins are in order".to_owned());
     Ok(())
 }
 
@@ -70,10 +73,10 @@ pub(super) fn begin_logging(config: &Config) -> Result<(), Failure> {
     telemetry::begin_logging(format, &config.telemetry.log).map_err(|error| Failure::chain(Exit::Usage, &error))
 }
 
-/// This program, as its own compile worker.
-pub(super) fn compile_program() -> Result<CompileProgram, Failure> {
-    let program = source::current_program().map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
-    Ok(CompileProgram { program, arguments: vec![OsString::from("compile-worker")] })
+/// This program, which is its own compile worker.
+pub(super) fn program(policy: PluginPolicy) -> Result<Program, Failure> {
+    let path = source::current_program().map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
+    Ok(Program { compile_worker: (path, vec![OsString::from("compile-worker")]), policy })
 }
 
 fn announce(app: &App, arguments: &ServeArguments, output: Output) -> Result<(), Failure> {
