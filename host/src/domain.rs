@@ -3,11 +3,14 @@
 pub mod destination;
 pub mod error;
 pub mod id;
+pub mod keyed_hash;
 pub mod name;
 pub mod plugin;
 pub mod secret;
+pub mod sync;
 pub mod time;
 
 pub use error::{Code, Error, Result, Violation};
+pub use keyed_hash::KeyedHash;
 pub use secret::Secret;
 pub use time::Timestamp;

@@ -4,3 +4,4 @@
 
 pub mod domain;
 pub mod ports;
+pub mod sync;
