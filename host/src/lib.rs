@@ -4,4 +4,6 @@
 
 pub mod domain;
 pub mod ports;
+pub mod records;
+pub mod service;
 pub mod sync;
