@@ -2,11 +2,16 @@
 //!
 //! This file and `key`, `row`, `transaction` are the ground they stand on. Nothing here knows a use-case.
 
+pub mod claims;
 pub mod environments;
 pub mod folders;
 pub mod key;
+pub mod ledger;
 pub mod row;
+pub mod runs;
 pub mod secrets;
+pub mod sync_state;
+pub mod syncs;
 pub mod transaction;
 
 pub use key::{Key, Kind};

@@ -16,5 +16,6 @@ pub use desired::{DesiredItem, DesiredSecret};
 pub use ledger::{Intent, IntentOperation, LedgerEntry, Owned};
 pub use plan::{Action, Approval, Block, BlockReason, Plan, PlanCounts, PlanHash, PlanItem, PlannedWrite, Reason};
 pub use run::{
-    FailureClass, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunState, SyncState, Trigger,
+    FailureClass, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunState, RunStep, SyncState,
+    Trigger,
 };

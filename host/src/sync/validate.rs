@@ -12,11 +12,18 @@ use crate::domain::sync::{DesiredItem, OnInvalid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BrokenRule {
-    NamePattern { pattern: String },
-    NameTooLong { bytes: usize, max: u32 },
+    NamePattern {
+        pattern: String,
+    },
+    NameTooLong {
+        bytes: usize,
+        max: u32,
+    },
     NameReserved,
     /// How long exactly is kept to ourselves.
-    ValueTooLong { max: u32 },
+    ValueTooLong {
+        max: u32,
+    },
     ValueEmpty,
 }
 

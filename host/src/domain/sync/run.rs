@@ -143,7 +143,7 @@ pub struct RemoteCalls {
     pub write: u64,
 }
 
-/// One attempt to make a destination match.
+/// One road to a generation: it begins, is retried and resumed until it ends. What became of each key stands in its events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
@@ -153,7 +153,7 @@ pub struct Run {
     pub trigger: Trigger,
     /// The generation that was resolved.
     pub generation: u64,
-    /// Counts from 1; more than 1 after retries of the same generation.
+    /// How often it was begun since it last made progress; 0 while it has not begun.
     pub attempt: u32,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
@@ -164,23 +164,76 @@ pub struct Run {
     pub blocked: Option<Block>,
     pub approval: Option<Approval>,
     pub remote_calls: RemoteCalls,
-    /// One per changed or refused key, in the order of the plan; unchanged keys are only counted.
-    pub outcomes: Vec<ItemOutcome>,
     pub failure: Option<RunFailure>,
-    /// When a failed run is tried again.
+    /// When it is tried again; the state is `PENDING` then.
     pub retry_at: Option<Timestamp>,
+}
+
+impl Run {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn pending(uid: RunUid, sync: SyncUid, trigger: Trigger, generation: u64, now: Timestamp) -> Self {
+        Self {
+            uid,
+            sync,
+            state: RunState::Pending,
+            trigger,
+            generation,
+            attempt: 0,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            plugin_digest: None,
+            plan_hash: None,
+            counts: PlanCounts::default(),
+            blocked: None,
+            approval: None,
+            remote_calls: RemoteCalls::default(),
+            failure: None,
+            retry_at: None,
+        }
+    }
 }
 
 /// A step of a run, as live progress shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase", tag = "kind")]
 pub enum RunEvent {
-    Started { attempt: u32 },
-    Resolved { secrets: u64 },
-    Observed { entries: u64 },
-    Planned { plan_hash: PlanHash, counts: PlanCounts },
-    Progress { done: u64, total: u64 },
-    Item { outcome: ItemOutcome },
-    Verified { keys: u64, differing: u64 },
-    Finished { state: RunState },
+    Started {
+        attempt: u32,
+    },
+    Resolved {
+        secrets: u64,
+    },
+    Observed {
+        entries: u64,
+    },
+    Planned {
+        plan_hash: PlanHash,
+        counts: PlanCounts,
+    },
+    /// What became of some keys; unchanged keys are only counted.
+    Items {
+        outcomes: Vec<ItemOutcome>,
+    },
+    Verified {
+        keys: u64,
+        differing: u64,
+    },
+    /// Broke off; it is tried again.
+    Postponed {
+        failure: RunFailure,
+        until: Timestamp,
+    },
+    Finished {
+        state: RunState,
+    },
+}
+
+/// A step with its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStep {
+    pub at: Timestamp,
+    pub event: RunEvent,
 }
