@@ -2,7 +2,9 @@
 
 pub mod audit;
 pub mod context;
+pub mod destinations;
 pub mod environments;
 pub mod folders;
 pub mod resolve;
 pub mod secrets;
+pub mod syncs;

@@ -5,8 +5,10 @@
 mod definition;
 mod desired;
 mod ledger;
+pub mod mapping;
 mod plan;
 mod run;
+mod selection;
 
 pub use definition::{
     Deletion, InitialSync, KeyCase, OnConflict, OnDrift, OnInvalid, OnUnresolvedReference, Selection, SyncOptions,
@@ -19,3 +21,14 @@ pub use run::{
     FailureClass, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunState, RunStep, SyncState,
     Trigger,
 };
+pub use selection::Selector;
+
+use super::Violation;
+
+/// Everything wrong with a sync that can be told without a store and without its plugin.
+#[must_use]
+pub fn violations(spec: &SyncSpec) -> Vec<Violation> {
+    let mut violations = Selector::new(&spec.source).err().unwrap_or_default();
+    violations.extend(mapping::violations(&spec.options));
+    violations
+}

@@ -6,7 +6,7 @@ use super::transaction::{Transaction, View};
 use super::{Key, Kind};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::id::{Digest, RunUid, SyncUid, TenantUid};
-use crate::domain::sync::{Approval, RunFailure, SyncState, Trigger};
+use crate::domain::sync::{Approval, RunFailure, SyncState};
 use crate::domain::{Result, Timestamp};
 
 macro_rules! parts {
@@ -109,7 +109,15 @@ parts! {
 pub struct Pending {
     pub run: RunUid,
     pub since: Timestamp,
-    pub trigger: Trigger,
+    /// It waits at least so long, after a failure.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+}
+
+/// All parts of one sync, to be watched.
+#[must_use]
+pub fn parts_prefix(tenant: TenantUid, sync: SyncUid) -> Key {
+    Key::new(tenant, Kind::SyncState).uid(sync.as_bytes())
 }
 
 /// Removes every part.

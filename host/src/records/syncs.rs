@@ -40,13 +40,13 @@ pub enum Pause {
     SourceMissing,
 }
 
-/// How a sync goes away. Its id is free again from then on.
+/// How a sync goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Removal {
-    /// The destination stays as it is.
+    /// The destination stays as it is. The id is free again at once.
     KeepSecrets,
-    /// First, what is ours at the destination is deleted.
+    /// First, what is ours at the destination is deleted; only then the id is free.
     RemoveSecrets,
 }
 
@@ -55,6 +55,11 @@ impl SyncRecord {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.pause.is_none() || self.removal.is_some()
+    }
+
+    /// Whether its id still leads to it: until its secrets are gone, where they shall go.
+    fn is_found_by(&self, slug: &Slug) -> bool {
+        self.spec.id == *slug && self.removal != Some(Removal::KeepSecrets)
     }
 }
 
@@ -91,7 +96,7 @@ pub async fn read(view: &View, tenant: TenantUid, uid: SyncUid) -> Result<Option
 pub async fn find(view: &View, tenant: TenantUid, slug: &Slug) -> Result<Option<(SyncRecord, Revision)>> {
     let Some(uid) = uid_in(view.get_clear(&by_slug(tenant, slug)).await?) else { return Ok(None) };
     let found = view.get_versioned::<SyncRecord>(&key(tenant, uid)).await?;
-    Ok(found.filter(|(record, _)| record.spec.id == *slug && record.removal.is_none()))
+    Ok(found.filter(|(record, _)| record.is_found_by(slug)))
 }
 
 /// As [`find`], held to stand still until the transaction commits.
@@ -105,7 +110,7 @@ pub async fn find_for_update(
 ) -> Result<Option<(SyncRecord, Revision)>> {
     let Some(uid) = uid_in(tx.get_clear(&by_slug(tenant, slug)).await?) else { return Ok(None) };
     let found = tx.get_versioned::<SyncRecord>(&key(tenant, uid)).await?;
-    Ok(found.filter(|(record, _)| record.spec.id == *slug && record.removal.is_none()))
+    Ok(found.filter(|(record, _)| record.is_found_by(slug)))
 }
 
 /// At most `limit` syncs in the order of their slugs, after the slug `after` where given.
@@ -118,7 +123,7 @@ pub async fn list(view: &View, tenant: TenantUid, after: Option<&Slug>, limit: u
     let mut found = Vec::new();
     for (_, uid) in view.scan_clear(&index, after.as_ref().map(Key::as_bytes), limit).await? {
         let Some(uid) = uid_in(Some(uid)) else { continue };
-        found.extend(read(view, tenant, uid).await?.filter(|record| record.removal.is_none()));
+        found.extend(read(view, tenant, uid).await?.filter(|record| record.is_found_by(&record.spec.id)));
     }
     Ok(found)
 }
@@ -148,15 +153,27 @@ pub async fn update(tx: &mut Transaction, tenant: TenantUid, before: &SyncRecord
     tx.put(&key(tenant, after.uid), after).await
 }
 
-/// Frees the slug of a sync that is on its way out.
-pub fn free_slug(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord) {
-    tx.delete(&by_slug(tenant, &record.spec.id));
+/// Frees the slug of a sync that is on its way out, unless another one has it by now.
+///
+/// # Errors
+/// As [`Transaction::get_clear`].
+pub async fn free_slug(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord) -> Result<()> {
+    let index = by_slug(tenant, &record.spec.id);
+    if uid_in(tx.get_clear(&index).await?) == Some(record.uid) {
+        tx.delete(&index);
+    }
+    Ok(())
 }
 
-/// Removes a sync whose slug was freed before, with its indexes.
-pub fn remove(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord) {
+/// Removes a sync with its indexes.
+///
+/// # Errors
+/// As [`free_slug`].
+pub async fn remove(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord) -> Result<()> {
+    free_slug(tx, tenant, record).await?;
     delete_indexes(tx, tenant, record);
     tx.delete(&key(tenant, record.uid));
+    Ok(())
 }
 
 fn put_indexes(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord) {

@@ -40,6 +40,14 @@ impl Rates {
         bucket.take(requests, now)
     }
 
+    /// Pays for requests that were sent beyond what was taken.
+    pub fn charge(&self, of: (TenantUid, ConnectionUid), requests: u32) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(&of).filter(|bucket| bucket.rate_per_s().is_some()) {
+            bucket.tokens -= f64::from(requests);
+        }
+    }
+
     /// Notes that the vendor throttled, and for how long it wants to be left alone.
     pub fn throttled(&self, of: (TenantUid, ConnectionUid), retry_after: Option<Duration>, now: Timestamp) {
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -19,8 +19,8 @@ use crate::domain::sync::{DesiredItem, DesiredSecret, KeyCase, SyncOptions};
 pub enum MappingProblem {
     /// Several secrets would be written to one key.
     Collision { key: String, secrets: Vec<String> },
-    /// The key comes out empty.
-    Empty { secret: String },
+    /// The key comes out empty, or with control characters.
+    NoKey { secret: String },
     /// The template is none.
     Template(TemplateProblem),
 }
@@ -29,7 +29,7 @@ impl fmt::Display for MappingProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Collision { key, secrets } => write!(f, "{} all map to the key `{key}`", secrets.join(", ")),
-            Self::Empty { secret } => write!(f, "`{secret}` maps to an empty key"),
+            Self::NoKey { secret } => write!(f, "`{secret}` maps to a key that is empty or holds control characters"),
             Self::Template(problem) => write!(f, "the key template {problem}"),
         }
     }
@@ -47,16 +47,26 @@ pub fn violations(options: &SyncOptions) -> Vec<Violation> {
     for (secret, key) in &options.key_names {
         *names.entry(key).or_default() += 1;
         let twice = names[key.as_str()] > 1;
-        if key.is_empty() || twice {
+        if is_no_key(key) || twice {
             let (code, detail) = if twice {
                 (violation::DUPLICATE, "another secret has the same key")
             } else {
-                (violation::TOO_SHORT, "a key has at least one character")
+                (violation::MALFORMED, "a key has at least one character and no control characters")
             };
             violations.push(Violation::new(format!("/options/keyNames/{}", pointer(secret)), code, detail));
         }
     }
+    for (member, text) in [("keyPrefix", &options.key_prefix), ("keySuffix", &options.key_suffix)] {
+        if text.chars().any(char::is_control) {
+            let pointer = format!("/options/{member}");
+            violations.push(Violation::new(pointer, violation::MALFORMED, "holds control characters"));
+        }
+    }
     violations
+}
+
+fn is_no_key(key: &str) -> bool {
+    key.is_empty() || key.chars().any(char::is_control)
 }
 
 /// One member of a JSON Pointer (RFC 6901).
@@ -110,8 +120,8 @@ fn key_of(secret: &DesiredSecret, options: &SyncOptions, template: &Template) ->
 
 fn problems(key: &str, secrets: &[DesiredSecret]) -> Vec<MappingProblem> {
     let mut problems = Vec::new();
-    if key.is_empty() {
-        problems.extend(secrets.iter().map(|secret| MappingProblem::Empty { secret: located(secret) }));
+    if is_no_key(key) {
+        problems.extend(secrets.iter().map(|secret| MappingProblem::NoKey { secret: located(secret) }));
     } else if secrets.len() > 1 {
         let mut secrets: Vec<String> = secrets.iter().map(located).collect();
         secrets.sort();
@@ -205,6 +215,13 @@ mod tests {
         };
         let expected = vec![collision("A", ["/A", "/app/a"]), collision("B", ["/B", "/app/b"])];
         assert_eq!(keys(&options, secrets), Err(expected));
+    }
+
+    #[test]
+    fn a_key_with_control_characters_is_refused() {
+        let options = SyncOptions { key_template: "{{secretKey}}\n".to_owned(), ..SyncOptions::default() };
+        let expected = vec![MappingProblem::NoKey { secret: "/app/A".to_owned() }];
+        assert_eq!(keys(&options, vec![secret("/app", "A")]), Err(expected));
     }
 
     #[test]

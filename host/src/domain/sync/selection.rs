@@ -1,9 +1,12 @@
 //! Which secrets of the selected folders a sync carries.
 
+use std::collections::BTreeMap;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::domain::error::{Violation, violation};
-use crate::domain::sync::{DesiredSecret, Selection};
+use crate::domain::name::{SecretName, Tag};
+use crate::domain::sync::Selection;
 
 /// A selection with its globs compiled.
 #[derive(Clone, Debug)]
@@ -30,12 +33,11 @@ impl<'a> Selector<'a> {
 
     /// Whether this secret is carried.
     #[must_use]
-    pub fn selects(&self, secret: &DesiredSecret) -> bool {
-        let name = secret.name.as_str();
-        self.include.as_ref().is_none_or(|include| include.is_match(name))
-            && !self.exclude.is_match(name)
-            && self.selection.tags.iter().all(|tag| secret.tags.contains(tag))
-            && self.selection.metadata.iter().all(|(member, value)| secret.metadata.get(member) == Some(value))
+    pub fn selects(&self, name: &SecretName, tags: &[Tag], metadata: &BTreeMap<String, String>) -> bool {
+        self.include.as_ref().is_none_or(|include| include.is_match(name.as_str()))
+            && !self.exclude.is_match(name.as_str())
+            && self.selection.tags.iter().all(|tag| tags.contains(tag))
+            && self.selection.metadata.iter().all(|(member, value)| metadata.get(member) == Some(value))
     }
 }
 
@@ -61,23 +63,16 @@ fn globs(pointer: &str, patterns: &[String], violations: &mut Vec<Violation>) ->
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn selection() -> Selection {
         serde_json::from_str(r#"{"environment":"prod"}"#).expect("all else has defaults")
     }
 
-    fn secret(name: &str) -> DesiredSecret {
-        DesiredSecret {
-            environment: "prod".parse().expect("a slug"),
-            path: crate::domain::name::FolderPath::root(),
-            name: name.parse().expect("a name"),
-            value: "x".into(),
-            tags: vec!["db".parse().expect("a tag")],
-            metadata: BTreeMap::from([("team".to_owned(), "core".to_owned())]),
-        }
+    fn selects(selector: &Selector<'_>, name: &str) -> bool {
+        let tags = ["db".parse().expect("a tag")];
+        let metadata = BTreeMap::from([("team".to_owned(), "core".to_owned())]);
+        selector.selects(&name.parse().expect("a name"), &tags, &metadata)
     }
 
     #[test]
@@ -97,13 +92,13 @@ mod tests {
                 ..selection()
             };
             let selector = Selector::new(&selection).expect("globs");
-            assert_eq!(selector.selects(&secret(name)), expected, "{include:?} {exclude:?} {name}");
+            assert_eq!(selects(&selector, name), expected, "{include:?} {exclude:?} {name}");
         }
     }
 
     #[test]
     fn tags_and_metadata_must_all_be_there() {
-        let selects = |selection: &Selection| Selector::new(selection).expect("no globs").selects(&secret("A"));
+        let selects = |selection: &Selection| selects(&Selector::new(selection).expect("no globs"), "A");
         let mut wanted = Selection { tags: vec!["db".parse().expect("a tag")], ..selection() };
         wanted.metadata.insert("team".to_owned(), "core".to_owned());
         assert!(selects(&wanted));
