@@ -11,8 +11,10 @@ pub mod reference;
 pub mod secret;
 pub mod sync;
 pub mod time;
+pub mod version;
 
 pub use error::{Code, Error, Result, Violation};
 pub use keyed_hash::KeyedHash;
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use version::{Expected, Version, Versioned};

@@ -2,6 +2,7 @@
 //!
 //! This file and `key`, `row`, `transaction` are the ground they stand on. Nothing here knows a use-case.
 
+pub mod access;
 pub mod claims;
 pub mod environments;
 pub mod folders;
@@ -12,6 +13,7 @@ pub mod runs;
 pub mod secrets;
 pub mod sync_state;
 pub mod syncs;
+pub mod tenant;
 pub mod transaction;
 
 pub use key::{Key, Kind};

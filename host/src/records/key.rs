@@ -54,6 +54,10 @@ kinds! {
     PluginVersion = 0x19, "plugin-version";
     /// System range: a piece of a component, by digest and number.
     ComponentChunk = 0x1a, "component-chunk";
+    /// Tenant range, index: the tenant's API keys, by key uid.
+    AccessKeyOfTenant = 0x1b, "access-key-of-tenant";
+    /// System range, index: identity uid, tenant uid of a membership.
+    MembershipOfIdentity = 0x1c, "membership-of-identity";
     /// System range: what the host itself needs to keep, by name.
     HostSetting = 0x1e, "host-setting";
     /// Tenant range: the answer to a request with an idempotency key, by keyed hash.

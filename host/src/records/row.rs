@@ -6,11 +6,12 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::key::{Key, Kind};
-use crate::domain::{Code, Error};
+use crate::domain::{Code, Error, Version};
 use crate::ports::sealer::{SealContext, SealError, TenantSealer};
 
 const CODEC_CLEAR: u8 = 0;
@@ -183,6 +184,14 @@ pub(super) fn open_appended<R: Record>(sealer: &dyn TenantSealer, stored: &[u8])
         return Err(malformed());
     }
     opened(sealer, &context(R::KIND, *id, version), envelope)
+}
+
+/// The version of a resource: a hash of its sealed row. Every sealing has a salt of its own, so that no two writes share a
+/// version, not even of equal records under the same key.
+pub(super) fn resource_version(stored: &[u8]) -> Version {
+    let mut version = [0; 16];
+    version.copy_from_slice(&Sha256::digest(stored)[..16]);
+    Version::from_bytes(version)
 }
 
 /// A row in clear.

@@ -7,8 +7,7 @@ use super::{Key, Kind};
 use crate::domain::id::{ConnectionUid, EnvironmentUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::SyncSpec;
-use crate::domain::{Result, Timestamp};
-use crate::ports::kv::Revision;
+use crate::domain::{Result, Timestamp, Versioned};
 
 /// A sync as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,14 +88,14 @@ pub async fn read(view: &View, tenant: TenantUid, uid: SyncUid) -> Result<Option
     view.get(&key(tenant, uid)).await
 }
 
-/// The sync behind a slug with its revision, held to the record's own slug, since the index stands in clear.
+/// The sync behind a slug with its version, held to the record's own slug, since the index stands in clear.
 ///
 /// # Errors
 /// As [`View::get`].
-pub async fn find(view: &View, tenant: TenantUid, slug: &Slug) -> Result<Option<(SyncRecord, Revision)>> {
+pub async fn find(view: &View, tenant: TenantUid, slug: &Slug) -> Result<Option<Versioned<SyncRecord>>> {
     let Some(uid) = uid_in(view.get_clear(&by_slug(tenant, slug)).await?) else { return Ok(None) };
-    let found = view.get_versioned::<SyncRecord>(&key(tenant, uid)).await?;
-    Ok(found.filter(|(record, _)| record.is_found_by(slug)))
+    let found = view.get_with_version::<SyncRecord>(&key(tenant, uid)).await?;
+    Ok(found.filter(|found| found.value.is_found_by(slug)))
 }
 
 /// As [`find`], held to stand still until the transaction commits.
@@ -107,23 +106,29 @@ pub async fn find_for_update(
     tx: &mut Transaction,
     tenant: TenantUid,
     slug: &Slug,
-) -> Result<Option<(SyncRecord, Revision)>> {
+) -> Result<Option<Versioned<SyncRecord>>> {
     let Some(uid) = uid_in(tx.get_clear(&by_slug(tenant, slug)).await?) else { return Ok(None) };
-    let found = tx.get_versioned::<SyncRecord>(&key(tenant, uid)).await?;
-    Ok(found.filter(|(record, _)| record.is_found_by(slug)))
+    let found = tx.get_with_version::<SyncRecord>(&key(tenant, uid)).await?;
+    Ok(found.filter(|found| found.value.is_found_by(slug)))
 }
 
 /// At most `limit` syncs in the order of their slugs, after the slug `after` where given.
 ///
 /// # Errors
 /// As [`View::get`].
-pub async fn list(view: &View, tenant: TenantUid, after: Option<&Slug>, limit: usize) -> Result<Vec<SyncRecord>> {
+pub async fn list(
+    view: &View,
+    tenant: TenantUid,
+    after: Option<&Slug>,
+    limit: usize,
+) -> Result<Vec<Versioned<SyncRecord>>> {
     let after = after.map(|slug| by_slug(tenant, slug));
     let index = Key::new(tenant, Kind::SyncBySlug);
     let mut found = Vec::new();
     for (_, uid) in view.scan_clear(&index, after.as_ref().map(Key::as_bytes), limit).await? {
         let Some(uid) = uid_in(Some(uid)) else { continue };
-        found.extend(read(view, tenant, uid).await?.filter(|record| record.is_found_by(&record.spec.id)));
+        let record = view.get_with_version::<SyncRecord>(&key(tenant, uid)).await?;
+        found.extend(record.filter(|record| record.value.is_found_by(&record.value.spec.id)));
     }
     Ok(found)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::key::{Key, Kind};
 use super::row::{self, Record, RecordError};
 use crate::domain::id::TenantUid;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Result, Version, Versioned};
 use crate::ports::kv::{Append, Batch, CommitError, KvStore, ReadError, Requirement, Revision, Snapshot};
 use crate::ports::sealer::{SystemSealer, TenantSealer};
 
@@ -116,6 +116,27 @@ impl Records {
         })
     }
 
+    /// Deletes every row of a tenant, `batch` at a time: for tenants whose keys are destroyed.
+    ///
+    /// # Errors
+    /// `unavailable` when the store fails; what was deleted stays deleted.
+    pub async fn purge(&self, tenant: TenantUid, batch: usize) -> Result<()> {
+        loop {
+            let snapshot = self.0.store.snapshot().await.map_err(unreadable)?;
+            let range = crate::ports::kv::KeyRange::prefix(tenant.as_bytes());
+            let items = snapshot.scan(range, batch).await.map_err(unreadable)?;
+            if items.is_empty() {
+                return Ok(());
+            }
+            let delete = items.into_iter().map(|item| item.key).collect();
+            self.0
+                .store
+                .commit(Batch { delete, ..Batch::default() })
+                .await
+                .map_err(|error| Error::new(Code::Unavailable, "the store cannot be written").with_source(error))?;
+        }
+    }
+
     /// Counts the attempts of one transaction.
     #[must_use]
     pub fn attempts(&self) -> Attempts {
@@ -216,6 +237,18 @@ impl View {
         let Some(found) = self.snapshot.get(key.as_bytes()).await.map_err(unreadable)? else { return Ok(None) };
         let sealer = self.sealer(key.tenant()).await?;
         Ok(Some((row::open_row(&*sealer, key, &found.value)?, found.revision)))
+    }
+
+    /// The record at `key` with the version that callers may hold a change to.
+    ///
+    /// # Errors
+    /// As [`View::get`].
+    pub async fn get_with_version<R: Record>(&self, key: &Key) -> Result<Option<Versioned<R>>> {
+        debug_assert_eq!(key.kind(), R::KIND);
+        let Some(found) = self.snapshot.get(key.as_bytes()).await.map_err(unreadable)? else { return Ok(None) };
+        let sealer = self.sealer(key.tenant()).await?;
+        let value = row::open_row(&*sealer, key, &found.value)?;
+        Ok(Some(Versioned { value, version: row::resource_version(&found.value) }))
     }
 
     /// The bytes in clear at `key`.
@@ -345,6 +378,18 @@ impl Transaction {
         Ok(Some((row::open_row(&*sealer, key, &stored)?, revision)))
     }
 
+    /// The record at `key` with the version that callers may hold a change to; both must be unchanged at commit.
+    ///
+    /// # Errors
+    /// As [`View::get`].
+    pub async fn get_with_version<R: Record>(&mut self, key: &Key) -> Result<Option<Versioned<R>>> {
+        debug_assert_eq!(key.kind(), R::KIND);
+        let Some((stored, _)) = self.read(key).await? else { return Ok(None) };
+        let sealer = self.sealer(key.tenant()).await?;
+        let value = row::open_row(&*sealer, key, &stored)?;
+        Ok(Some(Versioned { value, version: row::resource_version(&stored) }))
+    }
+
     /// The bytes in clear at `key`, which must be unchanged at commit.
     ///
     /// # Errors
@@ -361,6 +406,14 @@ impl Transaction {
     /// # Errors
     /// As [`View::get`], and `unavailable` without randomness.
     pub async fn put<R: Record>(&mut self, key: &Key, record: &R) -> Result<()> {
+        self.put_with_version(key, record).await.map(|_| ())
+    }
+
+    /// As [`Transaction::put`]; answers the version that the record will have.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub async fn put_with_version<R: Record>(&mut self, key: &Key, record: &R) -> Result<Version> {
         debug_assert_eq!(key.kind(), R::KIND);
         if !self.seen.contains_key(key.as_bytes()) {
             self.read(key).await?;
@@ -368,8 +421,9 @@ impl Transaction {
         let row_version = self.seen.get(key.as_bytes()).map_or(0, |seen| seen.row_version) + 1;
         let sealer = self.sealer(key.tenant()).await?;
         let stored = row::seal_row(&*sealer, key, row_version, record)?;
+        let version = row::resource_version(&stored);
         self.writes.insert(key.as_bytes().to_vec(), Some(stored));
-        Ok(())
+        Ok(version)
     }
 
     /// Writes bytes in clear, blind: whatever stands there is replaced, unless the key was read before in this transaction.

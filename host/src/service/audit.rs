@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::context::TenantCtx;
-use crate::domain::access::PrincipalSource;
+use super::context::{Core, HostCtx, TenantCtx};
+use crate::domain::access::{Principal, PrincipalSource, Scope};
 use crate::domain::id::{IdentityUid, TenantUid};
 use crate::domain::{Result, Timestamp};
 use crate::records::{Key, Kind, Transaction};
@@ -25,6 +25,43 @@ pub struct AuditEvent {
 
 crate::json_record!(AuditEvent, Audit);
 
+/// Reads the log of a tenant.
+#[derive(Clone)]
+pub struct AuditLog {
+    core: Core,
+}
+
+/// One page of events, oldest first.
+#[derive(Debug)]
+pub struct AuditPage {
+    /// Each with its number in the log.
+    pub items: Vec<(u64, AuditEvent)>,
+    /// After which number the next page begins; none at the end.
+    pub next: Option<u64>,
+}
+
+impl AuditLog {
+    pub(in crate::service) const fn new(core: Core) -> Self {
+        Self { core }
+    }
+
+    /// At most `limit` events that follow the number `after`.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub async fn list(&self, ctx: &TenantCtx, after: Option<u64>, limit: usize) -> Result<AuditPage> {
+        ctx.require(Scope::AuditRead)?;
+        let view = self.core.records.view().await?;
+        let prefix = log(ctx.tenant());
+        let after = after.map(|number| prefix.clone().number(number));
+        let mut items = view.scan_appended(&prefix, after.as_ref().map(Key::as_bytes), limit + 1).await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|(number, _)| *number);
+        Ok(AuditPage { items, next })
+    }
+}
+
 /// The log of one tenant; with [`TenantUid::SYSTEM`] that of the host.
 #[must_use]
 pub fn log(tenant: TenantUid) -> Key {
@@ -42,14 +79,43 @@ pub async fn record(
     action: &'static str,
     resource: impl Into<String>,
 ) -> Result<()> {
-    let event = AuditEvent {
+    append(tx, ctx.tenant(), event(ctx.principal(), ctx.request_id(), at, action, resource.into())).await
+}
+
+/// As [`record`], of a change to the host itself.
+///
+/// # Errors
+/// As [`Transaction::append`].
+pub async fn record_host(
+    tx: &mut Transaction,
+    ctx: &HostCtx,
+    at: Timestamp,
+    action: &'static str,
+    resource: impl Into<String>,
+) -> Result<()> {
+    append(tx, TenantUid::SYSTEM, event(ctx.principal(), ctx.request_id(), at, action, resource.into())).await
+}
+
+/// Appends an event to a log.
+pub(in crate::service) async fn append(tx: &mut Transaction, tenant: TenantUid, event: AuditEvent) -> Result<()> {
+    tx.append(&log(tenant), &event).await
+}
+
+/// The event that `principal` did `action`.
+pub(in crate::service) fn event(
+    principal: &Principal,
+    request_id: &str,
+    at: Timestamp,
+    action: &str,
+    resource: String,
+) -> AuditEvent {
+    AuditEvent {
         at,
-        actor: ctx.principal().identity,
-        actor_name: ctx.principal().name.clone(),
-        source: ctx.principal().source,
+        actor: principal.identity,
+        actor_name: principal.name.clone(),
+        source: principal.source,
         action: action.to_owned(),
-        resource: resource.into(),
-        request_id: ctx.request_id().to_owned(),
-    };
-    tx.append(&log(ctx.tenant()), &event).await
+        resource,
+        request_id: request_id.to_owned(),
+    }
 }

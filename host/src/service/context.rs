@@ -85,3 +85,29 @@ impl TenantCtx {
         Err(Error::new(Code::ScopeMissing, format!("this needs the scope `{}`", scope.text())))
     }
 }
+
+/// A principal that was found to administer the host. Only the authorising service makes one.
+#[derive(Clone, Debug)]
+pub struct HostCtx {
+    principal: Principal,
+    request_id: String,
+}
+
+impl HostCtx {
+    /// The outcome of authorising `principal` for the host itself.
+    pub(in crate::service) const fn authorised(principal: Principal, request_id: String) -> Self {
+        Self { principal, request_id }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The request, for audit events.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+}

@@ -15,8 +15,7 @@ use super::context::Core;
 use super::destinations::Destinations;
 use crate::domain::id::{SyncUid, TenantUid};
 use crate::domain::sync::{Block, ItemOutcome, Plan, Run, SyncState};
-use crate::domain::{Result, Timestamp};
-use crate::ports::kv::Revision;
+use crate::domain::{Result, Timestamp, Version};
 use crate::records::syncs::SyncRecord;
 
 /// Makes plans without carrying them out; the engine does.
@@ -41,7 +40,7 @@ pub struct Preview {
 pub struct SyncView {
     /// With the path of its source as it is now.
     pub record: SyncRecord,
-    pub revision: Revision,
+    pub version: Version,
     pub state: SyncState,
     pub wanted_generation: u64,
     pub attempted_generation: u64,

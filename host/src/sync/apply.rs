@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-pub(super) use self::settle::{Tally, Written};
 use self::settle::{Batch, Finished, Settled};
+pub(super) use self::settle::{Tally, Written};
 use self::work::Work;
 use super::backoff;
 use super::caller::Caller;
@@ -85,11 +85,7 @@ impl Application<'_> {
     }
 
     /// Sends every batch once; what is worth another try, and what was not tried.
-    async fn round(
-        &self,
-        works: Vec<Work>,
-        tally: &mut Tally,
-    ) -> Result<(Vec<(Work, RunFailure)>, Vec<Work>), Halt> {
+    async fn round(&self, works: Vec<Work>, tally: &mut Tally) -> Result<(Vec<(Work, RunFailure)>, Vec<Work>), Halt> {
         let rules = &self.caller.open.rules;
         let batch_size = if rules.document { works.len().max(1) } else { rules.batch_size.max(1) as usize };
         let mut batches = VecDeque::with_capacity(works.len() / batch_size + 1);
@@ -146,19 +142,15 @@ impl Application<'_> {
     }
 
     fn next(&self, queue: &Queue) -> Option<Vec<Work>> {
-        if queue.pause.load(Ordering::Relaxed) || lock(&queue.stop).is_some() || self.caller.interrupt.check().is_err() {
+        if queue.pause.load(Ordering::Relaxed) || lock(&queue.stop).is_some() || self.caller.interrupt.check().is_err()
+        {
             return None;
         }
         lock(&queue.batches).pop_front()
     }
 
     /// Writes what became of one batch and what is intended with the next; the keys of the next that another sync has.
-    async fn write(
-        &self,
-        settled: Settled,
-        finished: &mut Vec<Finished>,
-        next: &[Work],
-    ) -> Result<Vec<String>, Halt> {
+    async fn write(&self, settled: Settled, finished: &mut Vec<Finished>, next: &[Work]) -> Result<Vec<String>, Halt> {
         let mut rows = settled.rows;
         rows.extend(next.iter().map(|work| work.intent(self.journal.lease.fence, self.generation)));
         let outcomes: Vec<ItemOutcome> = settled.finished.iter().filter_map(Finished::outcome).cloned().collect();
@@ -176,12 +168,7 @@ impl Application<'_> {
         Ok(names)
     }
 
-    async fn give_up(
-        &self,
-        again: Vec<(Work, RunFailure)>,
-        left: Vec<Work>,
-        tally: &mut Tally,
-    ) -> Result<(), Halt> {
+    async fn give_up(&self, again: Vec<(Work, RunFailure)>, left: Vec<Work>, tally: &mut Tally) -> Result<(), Halt> {
         let failed: Vec<ItemOutcome> =
             again.into_iter().map(|(work, failure)| work.outcome(ItemResult::Failed, Some(failure))).collect();
         self.journal.rows(&self.prepared.identity, &[], &failed).await?;

@@ -8,11 +8,13 @@ use super::halt::Halt;
 use super::interrupt::Interrupt;
 use super::lease::Lease;
 use super::rate::Rates;
-use crate::domain::destination::{Application, Change, DestinationIdentity, Observation, OpaqueContext, Outcome, Scope};
+use crate::domain::Code;
+use crate::domain::destination::{
+    Application, Change, DestinationIdentity, Observation, OpaqueContext, Outcome, Scope,
+};
 use crate::domain::id::{ConnectionUid, TenantUid};
 use crate::domain::plugin::{CallFailure, Reported, ReportedKind};
 use crate::domain::sync::{FailureClass, RemoteCalls};
-use crate::domain::Code;
 use crate::ports::egress::EgressSession;
 use crate::ports::plugin::PluginCall;
 use crate::service::context::Core;
@@ -78,8 +80,7 @@ impl Caller<'_> {
     ) -> Result<Result<Application, CallFailure>, Halt> {
         let session = self.open_session()?;
         let call = self.call(&session);
-        let called =
-            self.core.runner.apply(call, &self.open.destination, changes, document_version, context).await;
+        let called = self.core.runner.apply(call, &self.open.destination, changes, document_version, context).await;
         self.settle(&session, u32::try_from(changes.len()).unwrap_or(u32::MAX), &self.writes);
         if let Ok(application) = &called {
             for outcome in &application.outcomes {

@@ -243,9 +243,7 @@ fn next(run: &Run, failure: &RunFailure) -> Next {
     let wait = || backoff::wait(run.attempt, retry_after, fastrand::f64());
     match failure.class {
         FailureClass::Retry | FailureClass::UnknownOutcome => wait().map_or(Next::Rest, Next::GoOn),
-        FailureClass::Plugin if run.attempt < backoff::PLUGIN_ATTEMPTS_MAX => {
-            wait().map_or(Next::Rest, Next::GoOn)
-        }
+        FailureClass::Plugin if run.attempt < backoff::PLUGIN_ATTEMPTS_MAX => wait().map_or(Next::Rest, Next::GoOn),
         FailureClass::Authentication => Next::Probe(backoff::AUTHENTICATION_PROBE),
         FailureClass::Plugin | FailureClass::Item | FailureClass::Configuration | FailureClass::Ours => Next::Rest,
     }

@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::conclude::Conclusion;
 use super::halt::Halt;
@@ -19,12 +18,12 @@ use super::journal::Journal;
 use super::lease::{Acquired, Lease, acquire};
 use super::preview::preview;
 use super::rate::Rates;
+use super::remove;
 use super::run::Driver;
 use super::schedule::{self, Load};
-use super::remove;
+use crate::domain::Result;
 use crate::domain::id::{ConnectionUid, SyncUid, TenantUid};
 use crate::domain::sync::Run;
-use crate::domain::Result;
 use crate::records::sync_state::{self, Due};
 use crate::records::syncs::{Removal, SyncRecord};
 use crate::service::context::Core;
@@ -69,7 +68,6 @@ pub(super) struct Inner {
     boot_epoch: u64,
     running: Mutex<HashMap<SyncUid, (TenantUid, ConnectionUid)>>,
     ended: Notify,
-    tasks: TaskTracker,
 }
 
 /// A started engine.
@@ -85,8 +83,9 @@ impl EngineHandle {
         if let Err(error) = self.task.await {
             tracing::error!(error = &error as &dyn std::error::Error, "the sync engine ended badly");
         }
-        self.engine.0.tasks.close();
-        self.engine.0.tasks.wait().await;
+        while !self.engine.running().is_empty() {
+            self.engine.0.ended.notified().await;
+        }
     }
 }
 
@@ -106,7 +105,6 @@ impl SyncEngine {
             boot_epoch,
             running: Mutex::new(HashMap::new()),
             ended: Notify::new(),
-            tasks: TaskTracker::new(),
         })))
     }
 
@@ -174,7 +172,7 @@ impl SyncEngine {
         for (due, connection) in chosen.begin {
             self.running().insert(due.sync, (due.tenant, connection));
             let engine = self.clone();
-            begun.push(self.0.tasks.spawn(async move {
+            begun.push(tokio::spawn(async move {
                 let _slot = Slot { inner: Arc::clone(&engine.0), sync: due.sync };
                 engine.run_one(due).await;
             }));

@@ -20,7 +20,7 @@ use crate::domain::sync::{
 };
 
 /// Makes keyed hashes over length-prefixed parts, so that the planner needs no keys.
-pub trait KeyedHasher {
+pub trait KeyedHasher: Send + Sync {
     /// The hash of these parts under the present key.
     fn hash(&self, parts: &[&[u8]]) -> KeyedHash;
 

@@ -139,7 +139,8 @@ impl Preparation<'_> {
         let mut told = Vec::new();
         for (other, keys) in others {
             let other = syncs::read(self.view, self.tenant, other).await?;
-            let owner = other.map_or_else(|| "a sync that is being deleted".to_owned(), |other| format!("`{}`", other.spec.id));
+            let owner =
+                other.map_or_else(|| "a sync that is being deleted".to_owned(), |other| format!("`{}`", other.spec.id));
             told.push(format!("{owner} writes {}", named(keys.into_iter().map(str::to_owned))));
         }
         if told.is_empty() {
@@ -199,13 +200,7 @@ impl Preparation<'_> {
         }
     }
 
-    fn guard(
-        &self,
-        plan: &Plan,
-        place: &Place,
-        identity: &DestinationIdentity,
-        restore_epoch: u64,
-    ) -> Option<Block> {
+    fn guard(&self, plan: &Plan, place: &Place, identity: &DestinationIdentity, restore_epoch: u64) -> Option<Block> {
         let before = place.identity.as_ref();
         let input = GuardInput {
             identity_before: before,
@@ -234,11 +229,7 @@ fn abandoned(
 }
 
 /// Keys whose absence matters.
-fn asked(
-    checked: &Checked,
-    rows: &BTreeMap<String, LedgerEntry>,
-    identity: &DestinationIdentity,
-) -> BTreeSet<String> {
+fn asked(checked: &Checked, rows: &BTreeMap<String, LedgerEntry>, identity: &DestinationIdentity) -> BTreeSet<String> {
     let ours = rows.keys().filter_map(|absolute| absolute.strip_prefix(&identity.prefix)).map(str::to_owned);
     checked.items.iter().map(|item| item.key.clone()).chain(ours).collect()
 }

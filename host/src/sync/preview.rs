@@ -40,7 +40,8 @@ pub(super) async fn preview(inner: &Inner, tenant: TenantUid, sync: SyncUid) -> 
         reads: AtomicU64::new(0),
         writes: AtomicU64::new(0),
     };
-    let preparation = Preparation { tenant, record: &record, generation, view: &view, caller: &caller, steps: &Unfollowed };
+    let preparation =
+        Preparation { tenant, record: &record, generation, view: &view, caller: &caller, steps: &Unfollowed };
     let prepared = preparation.run().await.map_err(refused)?;
     Ok(Preview { plan: prepared.plan, blocked: prepared.block })
 }

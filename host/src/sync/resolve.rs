@@ -2,9 +2,9 @@
 //! because what is left out would be deleted.
 
 use super::halt::Halt;
+use crate::domain::Code;
 use crate::domain::id::{FolderUid, TenantUid};
 use crate::domain::sync::{DesiredSecret, FailureClass, OnUnresolvedReference, Selector};
-use crate::domain::Code;
 use crate::records::syncs::SyncRecord;
 use crate::records::{View, environments, folders};
 use crate::service::resolve::{Resolver, SECRETS_MAX, Unresolved};

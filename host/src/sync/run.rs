@@ -12,9 +12,7 @@ use super::journal::Journal;
 use super::lease::Lease;
 use super::prepare::{OwnershipHasher, Preparation, Prepared};
 use super::verify::Verification;
-use crate::domain::sync::{
-    Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, Run, Trigger,
-};
+use crate::domain::sync::{Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, Run, Trigger};
 use crate::domain::{Code, Result as ServiceResult};
 use crate::records::sync_state::{self, Quarantine};
 use crate::records::syncs::{Removal, SyncRecord};
@@ -248,7 +246,8 @@ impl Driver<'_> {
         if known.breakdowns < backoff::PLUGIN_ATTEMPTS_MAX {
             return Ok(());
         }
-        let message = "this version of the plugin broke down repeatedly; start a run by hand, or activate another version";
+        let message =
+            "this version of the plugin broke down repeatedly; start a run by hand, or activate another version";
         Err(Halt::failed(FailureClass::Configuration, Code::PluginInactive, message))
     }
 

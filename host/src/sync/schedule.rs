@@ -195,4 +195,3 @@ async fn connection_of(view: &View, due: &Due) -> Result<ConnectionUid> {
         Err(_) => Ok(ConnectionUid::from_bytes([0; 16])),
     }
 }
-

@@ -7,8 +7,7 @@ use crate::domain::error::violation;
 use crate::domain::id::{EnvironmentUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::{InitialSync, OnConflict, SyncSpec, Trigger};
-use crate::domain::{Code, Error, Result, Violation};
-use crate::ports::kv::Revision;
+use crate::domain::{Code, Error, Expected, Result, Violation};
 use crate::records::sync_state::{self, Status, Wanted};
 use crate::records::syncs::{self, Pause, SyncRecord};
 use crate::records::{Transaction, View};
@@ -64,27 +63,20 @@ impl Syncs {
             }
         });
         let view = self.core.records.view().await?;
-        let (record, revision) = found(&view, ctx.tenant(), &record.spec.id).await?;
-        viewed(&view, ctx.tenant(), record, revision).await
+        viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), &record.spec.id).await?).await
     }
 
     /// Changes a sync, whole; the id stays. A changed sync that runs by itself runs again.
     ///
     /// # Errors
     /// `scope_missing`, `not_found`, `precondition_failed`, `not_supported`, `invalid_request` with every violation.
-    pub async fn update(
-        &self,
-        ctx: &TenantCtx,
-        slug: &Slug,
-        spec: SyncSpec,
-        if_match: Option<Revision>,
-    ) -> Result<SyncView> {
+    pub async fn update(&self, ctx: &TenantCtx, slug: &Slug, spec: SyncSpec, expected: &Expected) -> Result<SyncView> {
         ctx.require(Scope::SyncsWrite)?;
         refuse_unbuilt(&spec)?;
         let spec = SyncSpec { id: slug.clone(), ..spec };
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
-            let before = for_update(&mut tx, ctx, slug, if_match).await?;
+            let before = for_update(&mut tx, ctx, slug, expected).await?;
             refuse_going(&before)?;
             let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
             let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
@@ -114,7 +106,7 @@ impl Syncs {
         ctx.require(Scope::SyncsRun)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
-            let before = for_update(&mut tx, ctx, slug, None).await?;
+            let before = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             refuse_going(&before)?;
             let after = SyncRecord { pause: Some(Pause::Owner), modified_at: now, ..before.clone() };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
@@ -132,7 +124,7 @@ impl Syncs {
         ctx.require(Scope::SyncsRun)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
-            let before = for_update(&mut tx, ctx, slug, None).await?;
+            let before = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             refuse_going(&before)?;
             let (environment, folder) = match before.pause {
                 Some(Pause::SourceMissing) => self.check(tx.view(), ctx.tenant(), &before.spec).await?,
@@ -149,8 +141,7 @@ impl Syncs {
 
     pub(super) async fn reread(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
         let view = self.core.records.view().await?;
-        let (record, revision) = found(&view, ctx.tenant(), slug).await?;
-        viewed(&view, ctx.tenant(), record, revision).await
+        viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), slug).await?).await
     }
 
     /// Everything that can be checked without the vendor, at once, but for the destination: that is the plugin's.
@@ -175,14 +166,12 @@ pub(super) async fn for_update(
     tx: &mut Transaction,
     ctx: &TenantCtx,
     slug: &Slug,
-    if_match: Option<Revision>,
+    expected: &Expected,
 ) -> Result<SyncRecord> {
     let found = syncs::find_for_update(tx, ctx.tenant(), slug).await?;
-    let (record, revision) = found.ok_or_else(|| Error::not_found("sync"))?;
-    if if_match.is_some_and(|wanted| wanted != revision) {
-        return Err(Error::new(Code::PreconditionFailed, "the sync has changed since that version"));
-    }
-    Ok(record)
+    let found = found.ok_or_else(|| Error::not_found("sync"))?;
+    expected.check(found.version)?;
+    Ok(found.value)
 }
 
 pub(super) fn target(spec: &SyncSpec) -> Target<'_> {

@@ -5,8 +5,7 @@ use crate::domain::access::Scope;
 use crate::domain::id::{RunUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::{Run, RunStep, SyncState};
-use crate::domain::{Error, Result};
-use crate::ports::kv::Revision;
+use crate::domain::{Error, Result, Versioned};
 use crate::records::sync_state::{Applied, Attempted, Status, Wanted};
 use crate::records::syncs::{self, SyncRecord};
 use crate::records::{View, environments, folders, runs};
@@ -23,8 +22,8 @@ impl Syncs {
     pub async fn read(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
-        let (record, revision) = found(&view, ctx.tenant(), slug).await?;
-        viewed(&view, ctx.tenant(), record, revision).await
+        let found = found(&view, ctx.tenant(), slug).await?;
+        viewed(&view, ctx.tenant(), found).await
     }
 
     /// At most `limit` syncs in the order of their ids, after the id `after` where given.
@@ -35,8 +34,8 @@ impl Syncs {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
         let mut listed = Vec::new();
-        for record in syncs::list(&view, ctx.tenant(), after, limit.min(PAGE_MAX)).await? {
-            listed.push(viewed(&view, ctx.tenant(), record, Revision(0)).await?);
+        for found in syncs::list(&view, ctx.tenant(), after, limit.min(PAGE_MAX)).await? {
+            listed.push(viewed(&view, ctx.tenant(), found).await?);
         }
         Ok(listed)
     }
@@ -48,7 +47,7 @@ impl Syncs {
     pub async fn plan(&self, ctx: &TenantCtx, slug: &Slug) -> Result<Preview> {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
-        let (record, _) = found(&view, ctx.tenant(), slug).await?;
+        let record = found(&view, ctx.tenant(), slug).await?.value;
         self.planner.preview(ctx.tenant(), record.uid).await
     }
 
@@ -59,7 +58,7 @@ impl Syncs {
     pub async fn runs(&self, ctx: &TenantCtx, slug: &Slug) -> Result<Vec<Run>> {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
-        let (record, _) = found(&view, ctx.tenant(), slug).await?;
+        let record = found(&view, ctx.tenant(), slug).await?.value;
         runs::list(&view, ctx.tenant(), record.uid).await
     }
 
@@ -70,7 +69,7 @@ impl Syncs {
     pub async fn read_run(&self, ctx: &TenantCtx, slug: &Slug, run: RunUid) -> Result<RunView> {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
-        let (record, _) = found(&view, ctx.tenant(), slug).await?;
+        let record = found(&view, ctx.tenant(), slug).await?.value;
         let run = runs::read(&view, ctx.tenant(), record.uid, run).await?.ok_or_else(|| Error::not_found("run"))?;
         let outcomes = runs::outcomes(&view, ctx.tenant(), run.uid).await?;
         let plan = runs::plan(&view, ctx.tenant(), run.uid).await?;
@@ -89,7 +88,7 @@ impl Syncs {
         after: u64,
     ) -> Result<(Vec<(u64, RunStep)>, bool)> {
         ctx.require(Scope::SyncsRead)?;
-        let (record, _) = found(&self.core.records.view().await?, ctx.tenant(), slug).await?;
+        let record = found(&self.core.records.view().await?, ctx.tenant(), slug).await?.value;
         let mut changes = self.core.records.store().watch(runs::log(ctx.tenant(), run).as_bytes());
         loop {
             changes.borrow_and_update();
@@ -108,7 +107,7 @@ impl Syncs {
 }
 
 /// The sync behind a slug.
-pub(super) async fn found(view: &View, tenant: TenantUid, slug: &Slug) -> Result<(SyncRecord, Revision)> {
+pub(super) async fn found(view: &View, tenant: TenantUid, slug: &Slug) -> Result<Versioned<SyncRecord>> {
     syncs::find(view, tenant, slug).await?.ok_or_else(|| Error::not_found("sync"))
 }
 
@@ -116,8 +115,7 @@ pub(super) async fn found(view: &View, tenant: TenantUid, slug: &Slug) -> Result
 pub(super) async fn viewed(
     view: &View,
     tenant: TenantUid,
-    mut record: SyncRecord,
-    revision: Revision,
+    Versioned { value: mut record, version }: Versioned<SyncRecord>,
 ) -> Result<SyncView> {
     let uid = record.uid;
     let (wanted, status) = (Wanted::read(view, tenant, uid).await?, Status::read(view, tenant, uid).await?);
@@ -134,7 +132,7 @@ pub(super) async fn viewed(
         retry_at: wanted.pending.and_then(|pending| pending.not_before),
         last_run,
         record,
-        revision,
+        version,
     })
 }
 

@@ -6,8 +6,7 @@ use super::trigger::{self, Pace};
 use crate::domain::access::Scope;
 use crate::domain::name::Slug;
 use crate::domain::sync::Trigger;
-use crate::domain::{Error, Result};
-use crate::ports::kv::Revision;
+use crate::domain::{Error, Expected, Result};
 use crate::records::sync_state::{Fence, Place};
 use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::service::audit;
@@ -20,18 +19,12 @@ impl Syncs {
     ///
     /// # Errors
     /// `scope_missing`, `not_found`, `precondition_failed`.
-    pub async fn delete(
-        &self,
-        ctx: &TenantCtx,
-        slug: &Slug,
-        removal: Removal,
-        if_match: Option<Revision>,
-    ) -> Result<()> {
+    pub async fn delete(&self, ctx: &TenantCtx, slug: &Slug, removal: Removal, expected: &Expected) -> Result<()> {
         ctx.require(Scope::SyncsWrite)?;
         let now = self.core.clock.now();
         let by = ctx.principal().name.clone();
         transact!(self.core.records, |tx| {
-            let before = for_update(&mut tx, ctx, slug, if_match).await?;
+            let before = for_update(&mut tx, ctx, slug, expected).await?;
             let wrote = Place::read(tx.view(), ctx.tenant(), before.uid).await?.identity.is_some();
             // Where nothing was ever written there is nothing to delete, and nobody to ask.
             let removal = if wrote { removal } else { Removal::KeepSecrets };

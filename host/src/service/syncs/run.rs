@@ -6,7 +6,7 @@ use crate::domain::access::Scope;
 use crate::domain::id::RunUid;
 use crate::domain::name::Slug;
 use crate::domain::sync::{Approval, PlanHash, Run, RunEvent, RunState, RunStep, SyncState, Trigger};
-use crate::domain::{Code, Error, Result, Timestamp};
+use crate::domain::{Code, Error, Expected, Result, Timestamp};
 use crate::records::sync_state::{self, Attempted, Cancel, Status, Wanted};
 use crate::records::{Transaction, runs};
 use crate::service::audit;
@@ -26,7 +26,7 @@ impl Syncs {
         }
         let now = self.core.clock.now();
         let run = transact!(self.core.records, |tx| {
-            let record = for_update(&mut tx, ctx, slug, None).await?;
+            let record = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             let cause = (Trigger::Manual { by: ctx.principal().name.clone() }, trigger::Pace::AtOnce);
             let run = trigger::raise(&mut tx, ctx.tenant(), &record, cause, now).await?;
             let Some(run) = run else { return Err(Error::new(Code::WrongState, "the sync is paused")) };
@@ -50,7 +50,7 @@ impl Syncs {
         ctx.require(Scope::SyncsRun)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
-            let record = for_update(&mut tx, ctx, slug, None).await?;
+            let record = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             let mut wanted = Wanted::read_for_update(&mut tx, ctx.tenant(), record.uid).await?;
             let pending = wanted.pending.take();
             if pending.is_none() && wanted.running.is_none() {
