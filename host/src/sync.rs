@@ -28,3 +28,6 @@ pub mod validate;
 mod verify;
 
 pub use engine::{EngineHandle, EngineOptions, SyncEngine};
+
+#[cfg(test)]
+mod tests;
