@@ -14,6 +14,7 @@ pub(crate) mod dto;
 pub(crate) mod etag;
 pub(crate) mod extract;
 pub(crate) mod fields;
+pub(crate) mod idempotency;
 pub(crate) mod limit;
 pub(crate) mod middleware;
 pub(crate) mod openapi;
@@ -21,9 +22,11 @@ pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod router;
 pub(crate) mod routes;
+pub mod serve;
 pub(crate) mod state;
 
 pub use limit::Rate;
+pub use serve::serve;
 pub use state::{ApiSettings, ApiState};
 
 /// The whole API over these services.

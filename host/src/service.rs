@@ -10,6 +10,7 @@ pub mod context;
 pub mod destinations;
 pub mod environments;
 pub mod folders;
+pub mod idempotency;
 pub mod identities;
 pub mod keys;
 pub mod resolve;
@@ -22,6 +23,7 @@ use audit::AuditLog;
 use context::Core;
 use environments::Environments;
 use folders::Folders;
+use idempotency::Idempotency;
 use identities::Identities;
 use keys::Keys;
 use secrets::Secrets;
@@ -35,6 +37,7 @@ pub struct Services {
     pub audit: AuditLog,
     pub environments: Environments,
     pub folders: Folders,
+    pub idempotency: Idempotency,
     pub identities: Identities,
     pub keys: Keys,
     pub secrets: Secrets,
@@ -53,6 +56,7 @@ impl Services {
             audit: AuditLog::new(core.clone()),
             environments: Environments::new(core.clone()),
             folders: Folders::new(core.clone()),
+            idempotency: Idempotency::new(core.clone()),
             identities: Identities::new(core.clone(), access.clone()),
             keys: Keys::new(core.clone()),
             secrets: Secrets::new(core.clone()),

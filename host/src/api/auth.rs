@@ -11,10 +11,12 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use super::idempotency::{Keyed, Turned};
 use super::middleware::{RequestId, is_exempt};
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::domain::access::Scope;
+use crate::domain::id::TenantUid;
 use crate::domain::{Code, Error, Result};
 use crate::service::access::{Caller, Presented};
 use crate::service::context::{HostCtx, TenantCtx};
@@ -77,9 +79,9 @@ impl<S> Deref for Authorized<S> {
 }
 
 impl<S: Needs> FromRequestParts<ApiState> for Authorized<S> {
-    type Rejection = Problem;
+    type Rejection = Turned;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Turned> {
         let Authenticated { caller, request_id } = Authenticated::from_request_parts(parts, state).await?;
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(Error::internal)?;
         let tenant = params.iter().find(|(name, _)| *name == "tenant").map(|(_, value)| value);
@@ -87,7 +89,16 @@ impl<S: Needs> FromRequestParts<ApiState> for Authorized<S> {
         tracing::Span::current().record("tenant.id", tenant);
         let ctx = state.services.access.authorise(&caller, tenant, request_id.as_str()).await?;
         S::SCOPE.map_or(Ok(()), |scope| ctx.require(scope))?;
-        Ok(Self(ctx, PhantomData))
+        Ok(Self(
+            match parts.extensions.get::<Keyed>() {
+                Some(keyed) => {
+                    let claim = keyed.begin(ctx.tenant(), ctx.principal()).await?;
+                    ctx.with_claim(claim)
+                }
+                None => ctx,
+            },
+            PhantomData,
+        ))
     }
 }
 
@@ -104,11 +115,18 @@ impl Deref for Administrator {
 }
 
 impl FromRequestParts<ApiState> for Administrator {
-    type Rejection = Problem;
+    type Rejection = Turned;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Turned> {
         let Authenticated { caller, request_id } = Authenticated::from_request_parts(parts, state).await?;
-        Ok(Self(state.services.access.authorise_host(&caller, request_id.as_str())?))
+        let ctx = state.services.access.authorise_host(&caller, request_id.as_str())?;
+        Ok(Self(match parts.extensions.get::<Keyed>() {
+            Some(keyed) => {
+                let claim = keyed.begin(TenantUid::SYSTEM, ctx.principal()).await?;
+                ctx.with_claim(claim)
+            }
+            None => ctx,
+        }))
     }
 }
 

@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use super::problem::{self, Problem};
 use super::state::ApiState;
-use super::{colon, etag};
+use super::{colon, etag, idempotency};
 use crate::domain::error::{Class, violation};
 use crate::domain::{Code, Error, Result, Violation};
 
@@ -52,7 +52,7 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
     let span = tracing::info_span!("request", request.id = id.as_str(), tenant.id = tracing::field::Empty);
     async move {
         let response = match admit(&state, &request) {
-            Ok(()) => guarded(request, next).await,
+            Ok(()) => once(&state, request, next).await,
             Err(refused) => Problem::from(refused).into_response(),
         };
         let response = finish(response, &asked, &id);
@@ -96,6 +96,18 @@ fn admit(state: &ApiState, request: &Request) -> Result<()> {
             addresses.take(address, state.clock.now())
         }
         _ => Ok(()),
+    }
+}
+
+/// Answers a request, once if it has an idempotency key.
+async fn once(state: &ApiState, request: Request, next: Next) -> Response {
+    match idempotency::keyed(state, request).await {
+        Ok((request, None)) => guarded(request, next).await,
+        Ok((request, Some(keyed))) => {
+            let response = guarded(request, next).await;
+            keyed.settle(response).await
+        }
+        Err(refused) => Problem::from(refused).into_response(),
     }
 }
 

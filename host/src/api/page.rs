@@ -32,6 +32,12 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A list that fits one page.
+    pub(crate) fn whole(items: Vec<T>) -> Self {
+        let total_count = u64::try_from(items.len()).ok();
+        Self { items, next_page_token: String::new(), total_count }
+    }
+
     /// The same page of other items.
     pub(crate) fn map<U>(self, item: impl FnMut(T) -> U) -> Page<U> {
         Page {

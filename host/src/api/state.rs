@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::idempotency::InFlight;
 use super::limit::{Rate, RateLimiter};
 use crate::domain::id::IdentityUid;
 use crate::ports::clock::Clock;
@@ -40,6 +41,7 @@ pub struct Reach {
     pub(crate) meter: Arc<dyn Meter>,
     pub(crate) addresses: Option<RateLimiter<IpAddr>>,
     pub(crate) principals: Option<RateLimiter<IdentityUid>>,
+    pub(crate) in_flight: InFlight,
     /// The OpenAPI document, as JSON.
     pub(crate) document: String,
 }
@@ -52,6 +54,7 @@ impl ApiState {
             meter,
             addresses: settings.address_rate.map(RateLimiter::new),
             principals: settings.principal_rate.map(RateLimiter::new),
+            in_flight: InFlight::default(),
             document,
         }))
     }

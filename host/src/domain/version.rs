@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
 use super::{Code, Error, Result};
 
 /// One state of one resource. Compared for equality only; no two resources share one, not even under a name used again.
@@ -13,6 +16,15 @@ impl Version {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// The version of a resource that is told by its content alone: it holds its own uid, so no two share one.
+    #[must_use]
+    pub fn of<T: Serialize>(resource: &T) -> Self {
+        let shown = serde_json::to_vec(resource).unwrap_or_default();
+        let mut version = [0; 16];
+        version.copy_from_slice(&Sha256::digest(&shown)[..16]);
+        Self(version)
     }
 }
 

@@ -42,6 +42,17 @@ pub async fn find(view: &View, tenant: TenantUid, slug: &Slug) -> Result<Option<
     Ok(found.filter(|environment| environment.slug == *slug))
 }
 
+/// As [`find`], held to stand still until the transaction commits.
+///
+/// # Errors
+/// As [`Transaction::get`].
+pub async fn find_for_update(tx: &mut Transaction, tenant: TenantUid, slug: &Slug) -> Result<Option<Environment>> {
+    let uid = tx.get_clear(&by_slug(tenant, slug)).await?.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    let Some(uid) = uid.map(EnvironmentUid::from_bytes) else { return Ok(None) };
+    let found = tx.get::<Environment>(&key(tenant, uid)).await?;
+    Ok(found.filter(|environment| environment.slug == *slug))
+}
+
 /// As [`find`], by uid.
 ///
 /// # Errors

@@ -68,7 +68,8 @@ pub fn log(tenant: TenantUid) -> Key {
     Key::new(tenant, Kind::Audit)
 }
 
-/// Records that `ctx`'s principal did `action` to `resource`, in the transaction of the change.
+/// Records that `ctx`'s principal did `action` to `resource`, in the transaction of the change; a request with an
+/// idempotency key is remembered along with it.
 ///
 /// # Errors
 /// As [`Transaction::append`].
@@ -79,7 +80,11 @@ pub async fn record(
     action: &'static str,
     resource: impl Into<String>,
 ) -> Result<()> {
-    append(tx, ctx.tenant(), event(ctx.principal(), ctx.request_id(), at, action, resource.into())).await
+    let resource = resource.into();
+    if let Some(claim) = ctx.claim() {
+        claim.record(tx, at, &resource).await?;
+    }
+    append(tx, ctx.tenant(), event(ctx.principal(), ctx.request_id(), at, action, resource)).await
 }
 
 /// As [`record`], of a change to the host itself.
@@ -93,7 +98,11 @@ pub async fn record_host(
     action: &'static str,
     resource: impl Into<String>,
 ) -> Result<()> {
-    append(tx, TenantUid::SYSTEM, event(ctx.principal(), ctx.request_id(), at, action, resource.into())).await
+    let resource = resource.into();
+    if let Some(claim) = ctx.claim() {
+        claim.record(tx, at, &resource).await?;
+    }
+    append(tx, TenantUid::SYSTEM, event(ctx.principal(), ctx.request_id(), at, action, resource)).await
 }
 
 /// Appends an event to a log.

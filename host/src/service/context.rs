@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::idempotency::Claim;
 use crate::domain::access::{Principal, Scope};
 use crate::domain::id::TenantUid;
 use crate::domain::name::Slug;
@@ -30,6 +31,7 @@ pub struct TenantCtx {
     principal: Principal,
     scopes: BTreeSet<Scope>,
     request_id: String,
+    claim: Option<Arc<Claim>>,
 }
 
 impl TenantCtx {
@@ -41,7 +43,7 @@ impl TenantCtx {
         scopes: BTreeSet<Scope>,
         request_id: String,
     ) -> Self {
-        Self { tenant, slug, principal, scopes, request_id }
+        Self { tenant, slug, principal, scopes, request_id, claim: None }
     }
 
     /// The tenant.
@@ -74,6 +76,18 @@ impl TenantCtx {
         &self.request_id
     }
 
+    /// The same, for a request with an idempotency key: its first change records the claim.
+    #[must_use]
+    pub fn with_claim(self, claim: Arc<Claim>) -> Self {
+        Self { claim: Some(claim), ..self }
+    }
+
+    /// The claim of a request with an idempotency key.
+    #[must_use]
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_deref()
+    }
+
     /// Demands a scope.
     ///
     /// # Errors
@@ -91,12 +105,13 @@ impl TenantCtx {
 pub struct HostCtx {
     principal: Principal,
     request_id: String,
+    claim: Option<Arc<Claim>>,
 }
 
 impl HostCtx {
     /// The outcome of authorising `principal` for the host itself.
     pub(in crate::service) const fn authorised(principal: Principal, request_id: String) -> Self {
-        Self { principal, request_id }
+        Self { principal, request_id, claim: None }
     }
 
     /// Who asks.
@@ -109,6 +124,18 @@ impl HostCtx {
     #[must_use]
     pub fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// The same, for a request with an idempotency key: its first change records the claim.
+    #[must_use]
+    pub fn with_claim(self, claim: Arc<Claim>) -> Self {
+        Self { claim: Some(claim), ..self }
+    }
+
+    /// The claim of a request with an idempotency key.
+    #[must_use]
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_deref()
     }
 }
 

@@ -5,7 +5,7 @@ use super::context::{Core, TenantCtx};
 use crate::domain::access::Scope;
 use crate::domain::id::{EnvironmentUid, FolderUid};
 use crate::domain::name::{FolderPath, Slug};
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Expected, Result, Version};
 use crate::records::environments::{self, Environment};
 use crate::records::folders::{self, Folder};
 use crate::transact;
@@ -89,13 +89,20 @@ impl Environments {
     /// Gives an environment another display name.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`.
-    pub async fn update(&self, ctx: &TenantCtx, slug: &Slug, display_name: &str) -> Result<Environment> {
+    /// `scope_missing`, `not_found`, `precondition_failed`.
+    pub async fn update(
+        &self,
+        ctx: &TenantCtx,
+        slug: &Slug,
+        display_name: &str,
+        expected: &Expected,
+    ) -> Result<Environment> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         let updated = transact!(self.core.records, |tx| {
-            let found = environments::find(tx.view(), ctx.tenant(), slug).await?;
+            let found = environments::find_for_update(&mut tx, ctx.tenant(), slug).await?;
             let found = found.ok_or_else(|| Error::not_found("environment"))?;
+            expected.check(Version::of(&found))?;
             let updated = Environment { display_name: display_name.to_owned(), modified_at: now, ..found };
             tx.put(&environments::key(ctx.tenant(), updated.uid), &updated).await?;
             audit::record(&mut tx, ctx, now, "environments.update", slug.as_str()).await?;
@@ -107,13 +114,14 @@ impl Environments {
     /// Deletes an environment that holds neither folders nor secrets.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `in_use`.
-    pub async fn delete(&self, ctx: &TenantCtx, slug: &Slug) -> Result<()> {
+    /// `scope_missing`, `not_found`, `in_use`, `precondition_failed`.
+    pub async fn delete(&self, ctx: &TenantCtx, slug: &Slug, expected: &Expected) -> Result<()> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
-            let found = environments::find(tx.view(), ctx.tenant(), slug).await?;
+            let found = environments::find_for_update(&mut tx, ctx.tenant(), slug).await?;
             let found = found.ok_or_else(|| Error::not_found("environment"))?;
+            expected.check(Version::of(&found))?;
             let root = folders::read(tx.view(), ctx.tenant(), found.root).await?;
             let root = root.ok_or_else(|| Error::not_found("folder"))?;
             super::folders::require_empty(&tx, ctx.tenant(), root.uid, &FolderPath::root()).await?;

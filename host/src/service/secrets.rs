@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::context::Core;
 use super::folders::Place;
-use crate::domain::Secret;
 use crate::domain::name::{FolderPath, SecretName, Tag};
+use crate::domain::{Expected, Secret};
 use crate::records::secrets::SecretOverview;
 
 /// The greatest value, in bytes.
@@ -38,6 +38,7 @@ pub struct BatchSet {
     pub path: FolderPath,
     pub name: SecretName,
     pub change: SecretChange,
+    pub expected: Expected,
 }
 
 /// One secret to delete in a batch.

@@ -10,7 +10,7 @@ use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::{FolderUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Slug};
-use crate::domain::{Code, Error, Result, Timestamp, Violation};
+use crate::domain::{Code, Error, Expected, Result, Timestamp, Version, Violation};
 use crate::records::secrets::{SecretOverview, SecretVersion};
 use crate::records::{Transaction, folders as folder_records, secrets};
 use crate::service::audit;
@@ -23,15 +23,16 @@ impl Secrets {
     /// Makes or changes one secret; missing folders are made.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found` for the environment, `invalid_request` with every violation.
+    /// `scope_missing`, `not_found` for the environment, `precondition_failed`, `invalid_request` with every violation.
     pub async fn set(
         &self,
         ctx: &TenantCtx,
         place: &Place,
         name: &SecretName,
-        change: &SecretChange,
+        change: SecretChange,
+        expected: &Expected,
     ) -> Result<Written> {
-        let set = BatchSet { path: place.path.clone(), name: name.clone(), change: change.clone() };
+        let set = BatchSet { path: place.path.clone(), name: name.clone(), change, expected: expected.clone() };
         let mut violations = Vec::new();
         check(&set.change, "", &mut violations);
         if !violations.is_empty() {
@@ -64,7 +65,7 @@ impl Secrets {
     ///
     /// # Errors
     /// `scope_missing`, `not_found`.
-    pub async fn delete(&self, ctx: &TenantCtx, place: &Place, name: &SecretName) -> Result<()> {
+    pub async fn delete(&self, ctx: &TenantCtx, place: &Place, name: &SecretName, expected: &Expected) -> Result<()> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
@@ -72,6 +73,7 @@ impl Secrets {
             let (_, folder) = folder.map_err(|_| Error::not_found("secret"))?;
             let found = secrets::find_for_update(&mut tx, ctx.tenant(), folder, name).await?;
             let found = found.ok_or_else(|| Error::not_found("secret"))?;
+            expected.check(Version::of(&found))?;
             secrets::remove(&mut tx, ctx.tenant(), &found);
             folder_records::mark_dirty(&mut tx, ctx.tenant(), folder);
             audit::record(&mut tx, ctx, now, "secrets.delete", found.uid.to_string()).await?;
@@ -120,6 +122,12 @@ impl Writing<'_> {
         let (_, folder) = ensure(self.tx, self.ctx.tenant(), &place, self.now).await?;
         let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &set.name).await?;
         let (overview, effect) = match found {
+            None if set.expected != Expected::Any => {
+                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
+            }
+            Some(found) if set.expected.check(Version::of(&found)).is_err() => {
+                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
+            }
             Some(found) => self.update(found, &set.change).await?,
             None => (self.create(folder, &set.name, &set.change).await?, Effect::Created),
         };
