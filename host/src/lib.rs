@@ -14,4 +14,5 @@ pub mod records;
 pub mod runtime;
 pub mod service;
 pub mod store;
+pub mod sync;
 pub mod telemetry;

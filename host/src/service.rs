@@ -8,6 +8,7 @@ pub mod audit;
 pub mod auth_settings;
 pub mod connections;
 pub mod context;
+pub mod destinations;
 pub mod environments;
 pub mod failure;
 pub mod folders;
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod plugins;
 pub mod resolve;
 pub mod secrets;
+pub mod syncs;
 pub mod tenants;
 
 use access::Access;
