@@ -178,3 +178,45 @@ fn refusal(output: &[u8]) -> String {
     text.truncate(text.floor_char_boundary(REFUSAL_BYTES_MAX));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// `wait`'s status word: the signal in the low bits, the exit code in the next eight.
+    fn judged(status: i32, output: &[u8]) -> String {
+        let limits = CompileLimits { memory_bytes: 1 << 20, cpu: Duration::from_secs(7), wall: Duration::from_secs(9) };
+        let compiler = Compiler::new(CompileWorker::InProcess, limits);
+        match compiler.judge(ExitStatus::from_raw(status), output.to_vec()) {
+            Ok(artifact) => format!("{} bytes", artifact.0.len()),
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn how_the_worker_ended_tells_which_limit_it_met() {
+        let within = |limit: &str| format!("the component could not be compiled within {limit}");
+        for (status, expected) in [
+            (worker::EXIT_COMPILED << 8, "4 bytes".to_owned()),
+            (worker::EXIT_REFUSED << 8, "text".to_owned()),
+            (worker::EXIT_OUT_OF_MEMORY << 8, within("1 MiB of memory")),
+            (worker::EXIT_PANICKED << 8, "the compiler failed on it".to_owned()),
+            (6, within("1 MiB of memory")),
+            (11, within("1 MiB of memory")),
+            (9, within("7 s of processor time")),
+            (24, within("7 s of processor time")),
+            (15, "the host failed to inspect the component".to_owned()),
+            (1 << 8, "the host failed to inspect the component".to_owned()),
+        ] {
+            assert_eq!(judged(status, b"text"), expected, "status {status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_cut_and_stripped() {
+        assert_eq!(refusal(b"a\n\x1b[31mb\xff"), "a  [31mb\u{fffd}");
+        assert_eq!(refusal(&[b'x'; 10_000]).len(), REFUSAL_BYTES_MAX);
+    }
+}
