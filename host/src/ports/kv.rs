@@ -71,7 +71,7 @@ pub struct Append {
     pub value: Vec<u8>,
 }
 
-/// Changes that happen together or not at all.
+/// Changes that happen together or not at all: deletions first, then puts, then appends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     pub require: Vec<Requirement>,
@@ -79,6 +79,11 @@ pub struct Batch {
     pub delete: Vec<Vec<u8>>,
     pub append: Vec<Append>,
 }
+
+/// The longest key. Keys hold a few identities and names, never what a user may make long.
+pub const KEY_BYTES_MAX: usize = 4 * 1024;
+/// The longest value; the longest there are belong to components of plugins.
+pub const VALUE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Why a batch was not written, or is not known to be.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +121,8 @@ pub trait KvStore: Send + Sync + 'static {
     fn watch(&self, prefix: &[u8]) -> watch::Receiver<u64>;
 }
 
-/// A consistent view of a store.
+/// A consistent view of a store. While it is held, nothing that it shows can be reused by the store: hold it for a request
+/// or a page of work, never for as long as a task lives.
 #[async_trait]
 pub trait Snapshot: Send + Sync {
     /// The value of `key`.
