@@ -4,6 +4,7 @@
 //! and is dropped afterwards. What a guest may do is the list in `linker`; what it may use is counted in `limits`; why it
 //! failed is told in `error`.
 
+mod artifact;
 mod bindings;
 mod cache;
 mod call;

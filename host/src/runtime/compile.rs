@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
+use super::artifact::TrustedArtifact;
 use super::options::{CompileLimits, CompileWorker};
 use crate::ports::plugin::InspectFailure;
 
@@ -24,9 +25,6 @@ use crate::ports::plugin::InspectFailure;
 const ARTIFACT_BYTES_MAX: u64 = 512 << 20;
 /// The most of a refusal's text that is kept.
 const REFUSAL_BYTES_MAX: usize = 2 << 10;
-
-/// Machine code that this host made, or proved to have made: the only thing that is ever loaded.
-pub(crate) struct TrustedArtifact(pub(crate) Vec<u8>);
 
 /// Why the worker gave no artifact, besides the component's own faults.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +93,7 @@ impl Compiler {
 
     fn judge(&self, status: ExitStatus, output: Vec<u8>) -> Result<TrustedArtifact, InspectFailure> {
         match status.code() {
-            Some(worker::EXIT_COMPILED) => Ok(TrustedArtifact(output)),
+            Some(worker::EXIT_COMPILED) => Ok(TrustedArtifact::vouched_for(output)),
             Some(worker::EXIT_REFUSED) => Err(InspectFailure::Rejected(refusal(&output))),
             Some(worker::EXIT_OUT_OF_MEMORY) => Err(self.out_of_memory()),
             Some(worker::EXIT_PANICKED) => Err(InspectFailure::Rejected("the compiler failed on it".to_owned())),
@@ -167,7 +165,7 @@ async fn compile_in_process(engine: Engine, component: Arc<[u8]>) -> Result<Trus
     tokio::task::spawn_blocking(move || engine.precompile_component(&component))
         .await
         .map_err(CompileError::Panicked)?
-        .map(TrustedArtifact)
+        .map(TrustedArtifact::vouched_for)
         .map_err(|error| InspectFailure::Rejected(worker::reason(&error)))
 }
 
@@ -190,7 +188,7 @@ mod tests {
         let limits = CompileLimits { memory_bytes: 1 << 20, cpu: Duration::from_secs(7), wall: Duration::from_secs(9) };
         let compiler = Compiler::new(CompileWorker::InProcess, limits);
         match compiler.judge(ExitStatus::from_raw(status), output.to_vec()) {
-            Ok(artifact) => format!("{} bytes", artifact.0.len()),
+            Ok(artifact) => format!("{} bytes", artifact.bytes().len()),
             Err(failure) => failure.to_string(),
         }
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
+use super::artifact::TrustedArtifact;
 use super::cache::CodeCache;
 use super::call::{Caller, Task};
-use super::compile::{Compiler, TrustedArtifact};
+use super::compile::Compiler;
 use super::linker::{self, LinkFailure, Linked};
 use super::state::CallState;
 use crate::domain::id::Digest;
@@ -39,7 +40,7 @@ impl Inspector {
         };
         let linker = Arc::clone(&self.linker);
         blocking(move || {
-            let component = deserialize(linker.engine(), &artifact).map_err(|error| unfit(&error))?;
+            let component = artifact.load(linker.engine()).map_err(|error| unfit(&error))?;
             linker::link(&linker, &component).map_err(|failure| rejected(&failure))
         })
         .await?
@@ -98,16 +99,6 @@ fn check_format(component: &[u8]) -> Result<(), InspectFailure> {
         "it is no WebAssembly component"
     };
     Err(InspectFailure::Rejected(reason.to_owned()))
-}
-
-#[expect(
-    unsafe_code,
-    reason = "machine code is loaded only as a TrustedArtifact: from our own worker, or authenticated"
-)]
-fn deserialize(engine: &Engine, artifact: &TrustedArtifact) -> wasmtime::Result<Component> {
-    // SAFETY: `TrustedArtifact` is made in two places only: from the output of this host's compile worker, and by `CodeCache`
-    // from bytes whose HMAC it verified in memory. Neither can be changed between that and here.
-    unsafe { Component::deserialize(engine, &artifact.0) }
 }
 
 /// Twice, in stores of their own: what differs is not metadata but state.
