@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
+use keyferry::build::{Options, Silent, TARGET, Target};
 use keyferry::domain::Secret;
 use keyferry::domain::id::Digest;
 use keyferry::domain::plugin::Limits;
@@ -49,16 +50,28 @@ fn target_directory() -> PathBuf {
 fn built_guests() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let target = target_directory();
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "--locked", "--examples", "--target", "wasm32-wasip2"])
-            .current_dir(guests_directory())
-            .env("CARGO_TARGET_DIR", &target)
-            .output()
-            .expect("cargo starts");
+        let built = target_directory();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--release", "--locked", "--examples", "--target", TARGET]);
+        cargo.current_dir(guests_directory()).env("CARGO_TARGET_DIR", &built);
+        if let Some(sysroot) = sysroot() {
+            cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", format!("--sysroot={}", sysroot.display()));
+        }
+        let output = cargo.output().expect("cargo starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        target.join("wasm32-wasip2/release/examples")
+        built.join(TARGET).join("release/examples")
     })
+}
+
+/// The sysroot of the guests' target, where the toolchain has none of its own.
+fn sysroot() -> Option<PathBuf> {
+    // Tests ask from within a runtime, which cannot block on another one.
+    let ensure = std::thread::spawn(|| {
+        let options = Options::from_environment().expect("the settings of the build tool make sense");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        runtime.block_on(Target::ensure(guests_directory(), &options, &Silent))
+    });
+    ensure.join().expect("the build tool does not panic").expect("the target can be had").sysroot
 }
 
 /// Options that compile in this process and keep what was compiled for the next run of the tests.
