@@ -1,4 +1,5 @@
 //! All tests.
 
 mod plugin_build;
+mod testbeds;
 mod tidy;
