@@ -1,13 +1,23 @@
 //! Words of the product as types. The domain knows no I/O, no clock, no HTTP and no WebAssembly.
 
+pub mod access;
+pub mod binding;
 pub mod destination;
 pub mod error;
 pub mod id;
+pub mod integration;
 pub mod name;
 pub mod plugin;
+pub mod plugin_version;
+pub mod pointer;
+pub mod reference;
 pub mod secret;
+pub mod settings;
+pub mod suggestion;
 pub mod time;
+pub mod version;
 
 pub use error::{Code, Error, Result, Violation};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use version::{Expected, Version, Versioned};

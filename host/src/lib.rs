@@ -2,6 +2,14 @@
 //!
 //! A module is a layer; `ARCHITECTURE.md` beside this crate is the map, and a test holds the edges between the layers.
 
+pub mod api;
 pub mod build;
+pub mod config;
+pub mod crypto;
 pub mod domain;
+pub mod egress;
 pub mod ports;
+pub mod records;
+pub mod service;
+pub mod store;
+pub mod telemetry;

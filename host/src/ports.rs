@@ -3,5 +3,7 @@
 pub mod clock;
 pub mod egress;
 pub mod kv;
+pub mod meter;
 pub mod plugin;
+pub mod root;
 pub mod sealer;

@@ -309,7 +309,9 @@ pub enum AuthScheme {
     #[serde(rename = "O_AUTH2")]
     OAuth2,
     /// AWS Signature Version 4. Credentials: `accessKeyId`, `secretAccessKey` and optionally `sessionToken`; with the setting
-    /// `assumeRole` = `true` also `roleArn`, exchanged through the egress entry that the setting `exchangeEntry` names.
+    /// `assumeRole` = `true` also `roleArn`, exchanged through the egress entry that the setting `exchangeEntry` names. That
+    /// setting is a list of entry ids, separated by commas: the first entry is used whose host names no unset setting, so that
+    /// a connection with an endpoint of its own is exchanged there too (`sts-custom,sts`). Every entry named has `signing`.
     AwsSigv4,
     /// The plugin gets the credentials in plain; needs the administrator's `plaintext` grant.
     Custom,

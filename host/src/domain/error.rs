@@ -142,6 +142,10 @@ codes! {
     PreconditionFailed: "precondition_failed", PreconditionFailed, Never;
     /// The body is larger than allowed
     BodyTooLarge: "body_too_large", TooLarge, Never;
+    /// The request's headers are larger than allowed
+    HeadersTooLarge: "headers_too_large", TooLarge, Never;
+    /// The body did not arrive in time
+    RequestTimeout: "request_timeout", Invalid, Later;
     /// The body's media type is not understood
     UnsupportedMediaType: "unsupported_media_type", UnsupportedMediaType, Never;
     /// The idempotency key was used for another request

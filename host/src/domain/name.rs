@@ -65,6 +65,8 @@ names! {
     SecretName = is_secret_name, "1 to 255 characters without `/`, control characters or white space at either end, and not `.` or `..`";
     /// The name of one folder within its parent.
     FolderName = is_folder_name, "letters, digits, `_`, `-` and `.`; 1 to 100 characters, and not `.` or `..`";
+    /// What people call a machine identity or a key.
+    Label = is_label, "1 to 100 characters without control characters or white space at either end";
     /// A tag.
     Tag = is_tag, "letters, digits, `_`, `-`, `.`, `:` and `/`; 1 to 64 characters";
 }
@@ -87,6 +89,10 @@ fn is_folder_name(text: &str) -> bool {
         && text != "."
         && text != ".."
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+}
+
+fn is_label(text: &str) -> bool {
+    (1..=100).contains(&text.chars().count()) && text.trim() == text && !text.chars().any(char::is_control)
 }
 
 fn is_tag(text: &str) -> bool {

@@ -71,7 +71,7 @@ pub struct Append {
     pub value: Vec<u8>,
 }
 
-/// Changes that happen together or not at all.
+/// Changes that happen together or not at all: deletions first, then puts, then appends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     pub require: Vec<Requirement>,
@@ -79,6 +79,11 @@ pub struct Batch {
     pub delete: Vec<Vec<u8>>,
     pub append: Vec<Append>,
 }
+
+/// The longest key. Keys hold a few identities and names, never what a user may make long.
+pub const KEY_BYTES_MAX: usize = 4 * 1024;
+/// The longest value; the longest there are belong to components of plugins.
+pub const VALUE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Why a batch was not written, or is not known to be.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,171 @@
+//! Secrets of an environment, by folder path and name.
+
+mod body;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use utoipa_axum::routes;
+
+use super::environments::{InEnvironment, slug};
+use crate::api::auth::Authorized;
+use crate::api::auth::scopes::{SecretsRead, SecretsWrite};
+use crate::api::dto::{Created, Done};
+use crate::api::etag::{IfMatch, Tagged};
+use crate::api::extract::{Json, Path, Query};
+use crate::api::page::{Page, PagingParams, seal_token};
+use crate::api::problem::Problem;
+use crate::api::router::Routes;
+use crate::api::state::ApiState;
+use crate::domain::name::{FolderPath, SecretName};
+use crate::domain::{Error, Version, Versioned};
+use crate::service::folders::Place;
+use crate::service::secrets::{Effect, Listing, Position, ReadOptions, SecretChange, SecretRead};
+use body::{Batch, BatchOut, BatchSchema, ListSecrets, OneSecret, SecretChangeSchema, SecretDetail, SecretOut};
+
+pub(crate) fn routes() -> Routes {
+    Routes::new().add(routes!(list)).add(routes!(batch)).add(routes!(read_one, set, delete))
+}
+
+/// The parameters of a secret's path.
+#[derive(Debug, serde::Deserialize)]
+struct AtSecret {
+    environment: String,
+    secret: String,
+}
+
+/// The folder and name behind the rest of a path; what cannot be one names no secret.
+fn secret_at(at: &AtSecret) -> Result<(Place, SecretName), Error> {
+    let nothing = |_| Error::not_found("secret");
+    let (folder, name) = at.secret.rsplit_once('/').unwrap_or(("", &at.secret));
+    let path: FolderPath = format!("/{folder}").parse().map_err(nothing)?;
+    Ok((Place { environment: slug(&at.environment)?, path }, name.parse().map_err(nothing)?))
+}
+
+fn tagged(read: &SecretRead) -> Tagged<SecretDetail> {
+    Tagged::stored(Versioned { version: Version::of(&read.overview), value: SecretDetail::from(read) })
+}
+
+/// List secrets: names, without values unless asked for.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/environments/{environment}/secrets", operation_id = "secrets.list",
+    tag = "secrets", security(("bearer" = ["secrets:read"])),
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("environment" = String, Path, description = "The environment's slug"),
+        ("path" = Option<String>, Query, description = "The folder; by default the root", example = "/app"),
+        ("recursive" = Option<bool>, Query, description = "Also the folders below"),
+        ("imports" = Option<bool>, Query, description = "Also what the folders import"),
+        ("view" = Option<String>, Query, description = "`value` gives values too; needs `secrets:reveal`, is audited"),
+        ("expand" = Option<bool>, Query, description = "Follow references in the values"), PagingParams),
+    responses((status = 200, description = "Secrets, by path and name", body = Page<SecretOut>)))]
+async fn list(
+    State(state): State<ApiState>,
+    ctx: Authorized<SecretsRead>,
+    Path(at): Path<InEnvironment>,
+    Query(query): Query<ListSecrets>,
+) -> Result<axum::Json<Page<SecretOut>>, Problem> {
+    let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
+    let bound = query.bound(&at.environment);
+    let bound: Vec<&[u8]> = bound.iter().map(Vec::as_slice).collect();
+    let after = query.paging.cursor(&*sealer, &bound)?;
+    let after = after.and_then(|cursor| serde_json::from_slice::<Position>(&cursor).ok());
+    let listing = Listing {
+        place: Place { environment: slug(&at.environment)?, path: query.path },
+        recursive: query.recursive,
+        imports: query.imports,
+        options: ReadOptions { values: query.values, expand: query.expand, version: None },
+        after,
+        limit: query.paging.size,
+    };
+    let page = state.services.secrets.list(&ctx, &listing).await?;
+    let next = page.next.and_then(|next| serde_json::to_vec(&next).ok());
+    Ok(axum::Json(Page {
+        items: page.secrets.iter().map(SecretOut::from).collect(),
+        next_page_token: next.map(|cursor| seal_token(&*sealer, &bound, &cursor)).unwrap_or_default(),
+        total_count: None,
+    }))
+}
+
+/// Set and delete many secrets, all or none; missing folders are made.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/environments/{environment}/secrets:batch",
+    operation_id = "secrets.batch", tag = "secrets", security(("bearer" = ["secrets:write"])),
+    request_body = BatchSchema,
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("environment" = String, Path, description = "The environment's slug")),
+    responses((status = 200, description = "What became of each", body = BatchOut)))]
+async fn batch(
+    State(state): State<ApiState>,
+    ctx: Authorized<SecretsWrite>,
+    Path(at): Path<InEnvironment>,
+    Json(Batch { sets, deletes }): Json<Batch>,
+) -> Result<axum::Json<BatchOut>, Problem> {
+    let written = state.services.secrets.batch(&ctx, &slug(&at.environment)?, &sets, &deletes).await?;
+    Ok(axum::Json(BatchOut::new(&written, deletes.len())))
+}
+
+/// Read a secret: without its value unless asked for.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/environments/{environment}/secrets/{*secret}",
+    operation_id = "secrets.read", tag = "secrets", security(("bearer" = ["secrets:read"])),
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("environment" = String, Path, description = "The environment's slug"),
+        ("secret" = String, Path, description = "Folder path and name", example = "app/db/DATABASE_URL"),
+        ("view" = Option<String>, Query, description = "`value` gives the value too; needs `secrets:reveal`, is audited"),
+        ("version" = Option<i64>, Query, description = "An earlier version"),
+        ("expand" = Option<bool>, Query, description = "Follow references in the value")),
+    responses((status = 200, description = "The secret", body = SecretDetail)))]
+async fn read_one(
+    State(state): State<ApiState>,
+    ctx: Authorized<SecretsRead>,
+    Path(at): Path<AtSecret>,
+    Query(OneSecret(options)): Query<OneSecret>,
+) -> Result<Tagged<SecretDetail>, Problem> {
+    let (place, name) = secret_at(&at)?;
+    Ok(tagged(&state.services.secrets.read(&ctx, &place, &name, options).await?))
+}
+
+/// Set a secret; missing folders are made, and what is left out stays as it is.
+#[utoipa::path(put, path = "/v1/tenants/{tenant}/environments/{environment}/secrets/{*secret}",
+    operation_id = "secrets.set", tag = "secrets", security(("bearer" = ["secrets:write"])),
+    request_body = SecretChangeSchema,
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("environment" = String, Path, description = "The environment's slug"),
+        ("secret" = String, Path, description = "Folder path and name", example = "app/db/DATABASE_URL"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for")),
+    responses((status = 201, description = "It was made", body = SecretDetail),
+        (status = 200, description = "It was changed, or was so already", body = SecretDetail)))]
+async fn set(
+    State(state): State<ApiState>,
+    ctx: Authorized<SecretsWrite>,
+    Path(at): Path<AtSecret>,
+    IfMatch(expected): IfMatch,
+    Json(change): Json<SecretChange>,
+) -> Result<Response, Problem> {
+    let (place, name) = secret_at(&at)?;
+    let written = state.services.secrets.set(&ctx, &place, &name, change, &expected).await?;
+    let version = written.overview.version();
+    let read = SecretRead { overview: written.overview, path: written.path, version, value: None };
+    let resource = tagged(&read);
+    if written.effect != Effect::Created {
+        return Ok((StatusCode::OK, resource).into_response());
+    }
+    let location = format!("/v1/tenants/{}/environments/{}/secrets/{}", ctx.slug(), at.environment, at.secret);
+    Ok(Created { location, resource }.into_response())
+}
+
+/// Delete a secret with all its versions.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}/environments/{environment}/secrets/{*secret}",
+    operation_id = "secrets.delete", tag = "secrets", security(("bearer" = ["secrets:write"])),
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("environment" = String, Path, description = "The environment's slug"),
+        ("secret" = String, Path, description = "Folder path and name", example = "app/db/DATABASE_URL"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the deletion is meant for")),
+    responses((status = 204, description = "It is gone")))]
+async fn delete(
+    State(state): State<ApiState>,
+    ctx: Authorized<SecretsWrite>,
+    Path(at): Path<AtSecret>,
+    IfMatch(expected): IfMatch,
+) -> Result<Done, Problem> {
+    let (place, name) = secret_at(&at)?;
+    state.services.secrets.delete(&ctx, &place, &name, &expected).await?;
+    Ok(Done)
+}

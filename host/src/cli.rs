@@ -1,0 +1,84 @@
+//! The command line: `run` parses, dispatches, prints and yields the exit code.
+
+pub mod args;
+pub mod client;
+pub mod exit;
+pub mod output;
+
+mod config;
+mod input;
+mod integration;
+mod plugin;
+mod secret;
+mod sync;
+mod tenant;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use serde_json::json;
+
+use args::{Arguments, Command, TokenArguments};
+use client::Client;
+use exit::{Exit, Failure};
+use output::Output;
+
+/// Runs the command of this process's command line.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Clap knows which of its messages go to which stream. Nobody is left to tell when that fails.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let output = Output::new(arguments.json);
+    match dispatch(arguments, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments, output: Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
+    runtime.block_on(execute(arguments, output))
+}
+
+async fn execute(arguments: Arguments, output: Output) -> Result<(), Failure> {
+    let client = || Client::new(&arguments.connection);
+    match arguments.command {
+        Command::Completions { shell } => completions(shell, output),
+        Command::Tenant(command) => tenant::tenant(command, &client()?, output).await?,
+        Command::Environment(command) => tenant::environment(command, &client()?, output).await?,
+        Command::Integration(command) => integration::run(command, &client()?, output).await?,
+        Command::Config(command) => config::run(command, &client()?, output).await?,
+        Command::Secret(command) => secret::run(command, &client()?, output).await?,
+        Command::Sync(command) => sync::run(command, &client()?, output).await?,
+        Command::Token(token) => exchange(&token, &client()?, output).await?,
+        _ => return Err(Failure::usage("not wired yet")),
+    }
+    Ok(())
+}
+
+fn completions(shell: clap_complete::Shell, output: Output) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "keyferry", &mut script);
+    output.raw(&String::from_utf8_lossy(&script));
+}
+
+async fn exchange(token: &TokenArguments, client: &Client, output: Output) -> Result<(), Failure> {
+    let secret = match &token.client_secret_file {
+        Some(path) => input::file(path)?,
+        None => input::standard("the client secret")?,
+    };
+    let body = json!({ "clientId": token.client_id, "clientSecret": secret.trim_end() });
+    let answer = client.send(reqwest::Method::POST, "/v1/auth:token", &body).await?;
+    output.data(&answer, |answer| output::text(answer, "/accessToken"));
+    Ok(())
+}

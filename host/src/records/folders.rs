@@ -1,0 +1,269 @@
+//! Folders, by uid and by (parent, name), and what each imports. Renaming one moves no secret.
+
+use serde::{Deserialize, Serialize};
+
+use super::transaction::{Transaction, View};
+use super::{Key, Kind};
+use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
+use crate::domain::name::{FolderName, FolderPath};
+use crate::domain::{Error, Result, Timestamp};
+
+/// A folder. The root of an environment has neither parent nor name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Folder {
+    pub uid: FolderUid,
+    pub environment: EnvironmentUid,
+    pub parent: Option<FolderUid>,
+    pub name: Option<FolderName>,
+    pub created_at: Timestamp,
+    pub modified_at: Timestamp,
+}
+
+crate::json_record!(Folder, Folder);
+
+/// The imports of a folder: secrets of these folders appear in it. A later import wins over an earlier one, and the
+/// folder's own secrets win over all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FolderImports(pub Vec<FolderUid>);
+
+crate::json_record!(FolderImports, FolderImports);
+
+/// The key of a folder.
+#[must_use]
+pub fn key(tenant: TenantUid, uid: FolderUid) -> Key {
+    Key::new(tenant, Kind::Folder).uid(uid.as_bytes())
+}
+
+fn by_name(tenant: TenantUid, parent: FolderUid, name: &FolderName) -> Key {
+    Key::new(tenant, Kind::FolderByName).uid(parent.as_bytes()).text(name.as_str())
+}
+
+fn imports_key(tenant: TenantUid, folder: FolderUid) -> Key {
+    Key::new(tenant, Kind::FolderImports).uid(folder.as_bytes())
+}
+
+fn imported_by(tenant: TenantUid, imported: FolderUid, importing: FolderUid) -> Key {
+    Key::new(tenant, Kind::FolderImportedBy).uid(imported.as_bytes()).uid(importing.as_bytes())
+}
+
+/// The key that changes whenever something is put into a folder; deleting the folder requires its revision.
+#[must_use]
+pub fn members_key(tenant: TenantUid, folder: FolderUid) -> Key {
+    Key::new(tenant, Kind::Members).uid(folder.as_bytes())
+}
+
+/// The folder of this name in `parent`, held to the record's own place, since the index stands in clear.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn child(view: &View, tenant: TenantUid, parent: FolderUid, name: &FolderName) -> Result<Option<Folder>> {
+    let Some(bytes) = view.get_clear(&by_name(tenant, parent, name)).await? else { return Ok(None) };
+    let Ok(uid) = <[u8; 16]>::try_from(bytes) else { return Ok(None) };
+    let found = view.get::<Folder>(&key(tenant, FolderUid::from_bytes(uid))).await?;
+    Ok(found.filter(|folder| folder.parent == Some(parent) && folder.name.as_ref() == Some(name)))
+}
+
+/// As [`child`], held to stand still until the transaction commits; sees folders made in it.
+///
+/// # Errors
+/// As [`Transaction::get`].
+pub async fn child_for_update(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    parent: FolderUid,
+    name: &FolderName,
+) -> Result<Option<Folder>> {
+    let Some(bytes) = tx.get_clear(&by_name(tenant, parent, name)).await? else { return Ok(None) };
+    let Ok(uid) = <[u8; 16]>::try_from(bytes) else { return Ok(None) };
+    let found = tx.get::<Folder>(&key(tenant, FolderUid::from_bytes(uid))).await?;
+    Ok(found.filter(|folder| folder.parent == Some(parent) && folder.name.as_ref() == Some(name)))
+}
+
+/// The folder at `path` under the folder `root`.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn walk(view: &View, tenant: TenantUid, root: FolderUid, path: &FolderPath) -> Result<Option<FolderUid>> {
+    let mut folder = root;
+    for name in path.segments() {
+        match child(view, tenant, folder, name).await? {
+            Some(next) => folder = next.uid,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(folder))
+}
+
+/// The folder with this uid.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn read(view: &View, tenant: TenantUid, uid: FolderUid) -> Result<Option<Folder>> {
+    view.get(&key(tenant, uid)).await
+}
+
+/// The environment and path of a folder.
+///
+/// # Errors
+/// `not_found` when a folder on the way is gone; else as [`View::get`].
+pub async fn path_of(view: &View, tenant: TenantUid, uid: FolderUid) -> Result<(EnvironmentUid, FolderPath)> {
+    let mut names = Vec::new();
+    let mut next = uid;
+    loop {
+        let folder = read(view, tenant, next).await?.ok_or_else(|| Error::not_found("folder"))?;
+        match (folder.parent, folder.name) {
+            (Some(parent), Some(name)) if names.len() < crate::domain::name::FOLDER_DEPTH_MAX => {
+                names.push(name);
+                next = parent;
+            }
+            _ => {
+                let path = names.into_iter().rev().fold(FolderPath::root(), |path, name| path.join(name));
+                return Ok((folder.environment, path));
+            }
+        }
+    }
+}
+
+/// The folders directly in `parent`, in the order of their names.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn children(view: &View, tenant: TenantUid, parent: FolderUid, limit: usize) -> Result<Vec<Folder>> {
+    let prefix = Key::new(tenant, Kind::FolderByName).uid(parent.as_bytes());
+    let mut folders = Vec::new();
+    for (_, uid) in view.scan_clear(&prefix, None, limit).await? {
+        if let Ok(uid) = <[u8; 16]>::try_from(uid)
+            && let Some(folder) = read(view, tenant, FolderUid::from_bytes(uid)).await?
+            && folder.parent == Some(parent)
+        {
+            folders.push(folder);
+        }
+    }
+    Ok(folders)
+}
+
+/// Writes a folder that has no name in an index yet; `false` when the name is taken.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn insert(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) -> Result<bool> {
+    if let (Some(parent), Some(name)) = (folder.parent, &folder.name) {
+        let index = by_name(tenant, parent, name);
+        if tx.get_clear(&index).await?.is_some() {
+            return Ok(false);
+        }
+        tx.put_clear(&index, folder.uid.as_bytes());
+        tx.put_clear(&members_key(tenant, parent), folder.uid.as_bytes());
+    }
+    tx.put(&key(tenant, folder.uid), folder).await?;
+    Ok(true)
+}
+
+/// Gives a folder another name; `false` when it is taken.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn rename(tx: &mut Transaction, tenant: TenantUid, folder: &Folder, name: FolderName) -> Result<bool> {
+    let renamed = Folder { name: Some(name), ..folder.clone() };
+    remove_index(tx, tenant, folder);
+    insert(tx, tenant, &renamed).await
+}
+
+fn remove_index(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) {
+    if let (Some(parent), Some(name)) = (folder.parent, &folder.name) {
+        tx.delete(&by_name(tenant, parent, name));
+    }
+}
+
+/// Removes a folder that nothing is in; fails to commit when something is put into it meanwhile.
+///
+/// # Errors
+/// As [`Transaction::get_clear`].
+pub async fn remove(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) -> Result<()> {
+    let members = members_key(tenant, folder.uid);
+    tx.get_clear(&members).await?;
+    tx.delete(&members);
+    write_imports(tx, tenant, folder.uid, &FolderImports::default()).await?;
+    remove_index(tx, tenant, folder);
+    tx.delete(&key(tenant, folder.uid));
+    Ok(())
+}
+
+/// What a folder imports.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn imports(view: &View, tenant: TenantUid, folder: FolderUid) -> Result<FolderImports> {
+    Ok(view.get(&imports_key(tenant, folder)).await?.unwrap_or_default())
+}
+
+/// Replaces what a folder imports.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn write_imports(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    folder: FolderUid,
+    imports: &FolderImports,
+) -> Result<()> {
+    let key = imports_key(tenant, folder);
+    let before = tx.get::<FolderImports>(&key).await?.unwrap_or_default();
+    for gone in before.0.iter().filter(|uid| !imports.0.contains(uid)) {
+        tx.delete(&imported_by(tenant, *gone, folder));
+    }
+    for imported in &imports.0 {
+        tx.put_clear(&imported_by(tenant, *imported, folder), &[]);
+    }
+    if imports.0.is_empty() {
+        tx.delete(&key);
+        return Ok(());
+    }
+    tx.put(&key, imports).await
+}
+
+/// The folders that import `imported`, directly.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn importers(view: &View, tenant: TenantUid, imported: FolderUid, limit: usize) -> Result<Vec<FolderUid>> {
+    let prefix = Key::new(tenant, Kind::FolderImportedBy).uid(imported.as_bytes());
+    trailing_uids(view, &prefix, limit).await
+}
+
+/// The folders whose secrets refer into `target`, directly.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn referrers(view: &View, tenant: TenantUid, target: FolderUid, limit: usize) -> Result<Vec<FolderUid>> {
+    let prefix = Key::new(tenant, Kind::FolderReferencedBy).uid(target.as_bytes());
+    trailing_uids(view, &prefix, limit).await
+}
+
+/// Notes that a secret of `referrer` refers into `target`. It is never taken back before the referrer is gone: one run too
+/// many does no harm, one too few would.
+pub fn add_referrer(tx: &mut Transaction, tenant: TenantUid, target: FolderUid, referrer: FolderUid) {
+    tx.put_clear(&Key::new(tenant, Kind::FolderReferencedBy).uid(target.as_bytes()).uid(referrer.as_bytes()), &[]);
+}
+
+async fn trailing_uids(view: &View, prefix: &Key, limit: usize) -> Result<Vec<FolderUid>> {
+    let found = view.scan_clear(prefix, None, limit).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(key, _)| key.components().last_chunk::<16>().copied())
+        .map(FolderUid::from_bytes)
+        .collect())
+}
+
+/// Marks that something in a folder changed; the engine fans the marker out to the syncs that it touches.
+pub fn mark_dirty(tx: &mut Transaction, tenant: TenantUid, folder: FolderUid) {
+    tx.put_clear(&dirty_key(tenant, folder), &[]);
+}
+
+/// The marker of one folder; markers of all tenants stand in one range.
+#[must_use]
+pub fn dirty_key(tenant: TenantUid, folder: FolderUid) -> Key {
+    Key::system(Kind::Dirty).uid(tenant.as_bytes()).uid(folder.as_bytes())
+}

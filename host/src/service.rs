@@ -1,0 +1,75 @@
+//! Use-cases: authorise, validate, transact, audit. Both API dialects and the CLI come through here.
+
+use crate::domain::Result;
+use crate::records::access::{SigningKeysRecord, signing_keys};
+
+pub mod access;
+pub mod audit;
+pub mod auth_settings;
+pub mod context;
+pub mod environments;
+pub mod folders;
+pub mod idempotency;
+pub mod identities;
+pub mod keys;
+pub mod resolve;
+pub mod secrets;
+pub mod tenants;
+
+use access::Access;
+use audit::AuditLog;
+use context::Core;
+use environments::Environments;
+use folders::Folders;
+use idempotency::Idempotency;
+use identities::Identities;
+use keys::Keys;
+use secrets::Secrets;
+use tenants::Tenants;
+
+/// All use-cases, as the edges reach them; cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    pub core: Core,
+    pub access: Access,
+    pub audit: AuditLog,
+    pub environments: Environments,
+    pub folders: Folders,
+    pub idempotency: Idempotency,
+    pub identities: Identities,
+    pub keys: Keys,
+    pub secrets: Secrets,
+    pub tenants: Tenants,
+}
+
+impl Services {
+    /// Puts the services on their ground; makes what the host needs once in the life of an installation.
+    ///
+    /// # Errors
+    /// `unavailable` when the store or the operating system's randomness fails.
+    pub async fn open(core: Core) -> Result<Self> {
+        core.records.initialise().await?;
+        let access = Access::open(core.clone()).await?;
+        Ok(Self {
+            audit: AuditLog::new(core.clone()),
+            environments: Environments::new(core.clone()),
+            folders: Folders::new(core.clone()),
+            idempotency: Idempotency::new(core.clone()),
+            identities: Identities::new(core.clone(), access.clone()),
+            keys: Keys::new(core.clone()),
+            secrets: Secrets::new(core.clone()),
+            tenants: Tenants::new(core.clone()),
+            access,
+            core,
+        })
+    }
+
+    /// That the store can be read and its keys open.
+    ///
+    /// # Errors
+    /// `unavailable`, `key_unavailable` or `record_unreadable`.
+    pub async fn check_ready(&self) -> Result<()> {
+        let view = self.core.records.view().await?;
+        view.get::<SigningKeysRecord>(&signing_keys()).await.map(|_| ())
+    }
+}

@@ -1,0 +1,257 @@
+//! API keys of a tenant and client secrets of an identity: shown once when they are made, and never again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::access::secret_key::SecretKey;
+use super::access::{Access, delete_key};
+use super::audit;
+use super::context::{Core, TenantCtx};
+use super::identities::key_uid;
+use crate::domain::access::{PrincipalSource, Scope};
+use crate::domain::id::{IdentityUid, KeyUid, TenantUid};
+use crate::domain::name::Label;
+use crate::domain::{Code, Error, Expected, Result, Secret, Version, Versioned};
+use crate::records::access::{self as rows, AccessKeyRecord, IdentityRecord, KeyPurpose};
+use crate::records::{Key, Transaction};
+use crate::transact;
+
+/// How long a key is good for when nobody says: 90 days.
+pub const TTL_DEFAULT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long a key is good for at most: one year.
+pub const TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The most keys of one identity, and the most API keys of one tenant.
+pub const KEYS_MAX: usize = 1_000;
+
+/// API keys and client secrets.
+#[derive(Clone)]
+pub struct Keys {
+    core: Core,
+}
+
+/// A key that was just made.
+pub struct MadeKey {
+    pub record: AccessKeyRecord,
+    /// The key itself, for this once.
+    pub text: Secret<String>,
+    pub version: Version,
+}
+
+/// An API key to be made.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    pub name: Label,
+    /// None: all that the maker has, but for seeing values.
+    pub scopes: Option<BTreeSet<Scope>>,
+    pub ttl: Option<Duration>,
+}
+
+/// A client secret to be made.
+#[derive(Clone, Debug)]
+pub struct NewClientSecret {
+    pub name: Label,
+    pub ttl: Option<Duration>,
+}
+
+fn unknown() -> Error {
+    Error::not_found("key")
+}
+
+impl Keys {
+    pub(in crate::service) const fn new(core: Core) -> Self {
+        Self { core }
+    }
+
+    /// Makes an API key that speaks for the caller, with scopes that the caller has.
+    ///
+    /// # Errors
+    /// `scope_missing`, also for scopes that the caller does not have.
+    pub async fn create_api_key(&self, ctx: &TenantCtx, new: &NewApiKey) -> Result<MadeKey> {
+        ctx.require(Scope::IdentitiesWrite)?;
+        let scopes = match &new.scopes {
+            Some(asked) => asked.clone(),
+            None => ctx.scopes().iter().copied().filter(|scope| *scope != Scope::SecretsReveal).collect(),
+        };
+        for scope in &scopes {
+            ctx.require(*scope)?;
+        }
+        let draft = Draft {
+            purpose: KeyPurpose::ApiKey,
+            name: &new.name,
+            identity: ctx.principal().identity,
+            tenant: Some(ctx.tenant()),
+            scopes,
+            ttl: new.ttl,
+        };
+        self.make(ctx, draft, "apiKeys.create").await
+    }
+
+    /// Makes a client secret of an identity whose home is this tenant.
+    ///
+    /// # Errors
+    /// `scope_missing`, also when the identity may do what the caller may not; `not_found`, `wrong_state` when this is not
+    /// the identity's home.
+    pub async fn create_client_secret(
+        &self,
+        ctx: &TenantCtx,
+        identity: IdentityUid,
+        new: &NewClientSecret,
+    ) -> Result<MadeKey> {
+        self.require_rule_over(ctx, identity).await?;
+        let draft = Draft {
+            purpose: KeyPurpose::ClientSecret,
+            name: &new.name,
+            identity,
+            tenant: None,
+            scopes: BTreeSet::new(),
+            ttl: new.ttl,
+        };
+        self.make(ctx, draft, "clientSecrets.create").await
+    }
+
+    async fn make(&self, ctx: &TenantCtx, draft: Draft<'_>, action: &'static str) -> Result<MadeKey> {
+        let now = self.core.clock.now();
+        let key = SecretKey::generate(draft.purpose)?;
+        let sealer = self.core.records.sealer(TenantUid::SYSTEM).await?;
+        let record = AccessKeyRecord {
+            uid: KeyUid::generate(),
+            purpose: draft.purpose,
+            public_id: key.public_id.clone(),
+            name: draft.name.to_string(),
+            identity: draft.identity,
+            tenant: draft.tenant,
+            scopes: draft.scopes,
+            hash: Access::key_hash(&*sealer, draft.purpose, &key),
+            created_at: now,
+            expires_at: now.after(draft.ttl.unwrap_or(TTL_DEFAULT).min(TTL_MAX)),
+        };
+        let version = transact!(self.core.records, |tx| {
+            audit::record(&mut tx, ctx, now, action, record.uid.to_string()).await?;
+            insert(&mut tx, &record).await?
+        });
+        Ok(MadeKey { record, text: key.text, version })
+    }
+
+    /// The API keys of the tenant, in the order of their making.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub async fn list_api_keys(&self, ctx: &TenantCtx) -> Result<Vec<AccessKeyRecord>> {
+        ctx.require(Scope::IdentitiesRead)?;
+        self.list(&rows::access_keys_in(ctx.tenant()), |key| key.tenant == Some(ctx.tenant())).await
+    }
+
+    /// The client secrets of a member whose home is this tenant.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn list_client_secrets(&self, ctx: &TenantCtx, identity: IdentityUid) -> Result<Vec<AccessKeyRecord>> {
+        ctx.require(Scope::IdentitiesRead)?;
+        self.require_home(ctx, identity).await?;
+        self.list(&rows::access_keys_of(identity), |key| key.purpose == KeyPurpose::ClientSecret).await
+    }
+
+    async fn list(&self, index: &Key, belongs: impl Fn(&AccessKeyRecord) -> bool) -> Result<Vec<AccessKeyRecord>> {
+        let view = self.core.records.view().await?;
+        let mut keys = Vec::new();
+        for (entry, _) in view.scan_clear(index, None, KEYS_MAX).await? {
+            let Some(uid) = key_uid(entry.components()) else { continue };
+            keys.extend(view.get::<AccessKeyRecord>(&rows::access_key(uid)).await?.filter(&belongs));
+        }
+        Ok(keys)
+    }
+
+    /// One API key of the tenant.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn read_api_key(&self, ctx: &TenantCtx, uid: KeyUid) -> Result<Versioned<AccessKeyRecord>> {
+        ctx.require(Scope::IdentitiesRead)?;
+        let view = self.core.records.view().await?;
+        let found = view.get_with_version::<AccessKeyRecord>(&rows::access_key(uid)).await?;
+        found.filter(|key| key.value.tenant == Some(ctx.tenant())).ok_or_else(unknown)
+    }
+
+    /// Ends an API key of the tenant, at once.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `precondition_failed`.
+    pub async fn delete_api_key(&self, ctx: &TenantCtx, uid: KeyUid, expected: &Expected) -> Result<()> {
+        ctx.require(Scope::IdentitiesWrite)?;
+        let belongs = |key: &AccessKeyRecord| key.tenant == Some(ctx.tenant());
+        self.delete(ctx, uid, expected, belongs, "apiKeys.delete").await
+    }
+
+    /// Ends a client secret; tokens that it was exchanged for stay good until they expire or are revoked.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `wrong_state` when this is not the identity's home.
+    pub async fn delete_client_secret(&self, ctx: &TenantCtx, identity: IdentityUid, uid: KeyUid) -> Result<()> {
+        self.require_rule_over(ctx, identity).await?;
+        let belongs = |key: &AccessKeyRecord| key.purpose == KeyPurpose::ClientSecret && key.identity == identity;
+        self.delete(ctx, uid, &Expected::Any, belongs, "clientSecrets.delete").await
+    }
+
+    async fn delete(
+        &self,
+        ctx: &TenantCtx,
+        uid: KeyUid,
+        expected: &Expected,
+        belongs: impl Fn(&AccessKeyRecord) -> bool,
+        action: &'static str,
+    ) -> Result<()> {
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let found = tx.get_with_version::<AccessKeyRecord>(&rows::access_key(uid)).await?;
+            let key = found.filter(|key| belongs(&key.value)).ok_or_else(unknown)?;
+            expected.check(key.version)?;
+            delete_key(&mut tx, &key.value);
+            audit::record(&mut tx, ctx, now, action, uid.to_string()).await?;
+        });
+        Ok(())
+    }
+
+    /// That this tenant is the identity's home, and that the caller may all that the identity may.
+    async fn require_rule_over(&self, ctx: &TenantCtx, identity: IdentityUid) -> Result<()> {
+        ctx.require(Scope::IdentitiesWrite)?;
+        let record = self.require_home(ctx, identity).await?;
+        // An administrator's secret opens the host, and a secret outlives the API key that it was made with.
+        if ctx.principal().is_administrator {
+            return Ok(());
+        }
+        if record.is_administrator || ctx.principal().source == PrincipalSource::ApiKey {
+            return Err(Error::new(Code::ScopeMissing, "this needs an administrator of the host, or an access token"));
+        }
+        let view = self.core.records.view().await?;
+        let membership: Option<rows::MembershipRecord> = view.get(&rows::membership(ctx.tenant(), identity)).await?;
+        super::identities::may_grant(ctx, &membership.ok_or_else(|| Error::not_found("identity"))?)
+    }
+
+    async fn require_home(&self, ctx: &TenantCtx, identity: IdentityUid) -> Result<IdentityRecord> {
+        let unknown = || Error::not_found("identity");
+        let view = self.core.records.view().await?;
+        let member: Option<rows::MembershipRecord> = view.get(&rows::membership(ctx.tenant(), identity)).await?;
+        let record: IdentityRecord = view.get(&rows::identity(identity)).await?.ok_or_else(unknown)?;
+        member.ok_or_else(unknown)?;
+        super::identities::require_home(ctx, &record)?;
+        Ok(record)
+    }
+}
+
+struct Draft<'d> {
+    purpose: KeyPurpose,
+    name: &'d Label,
+    identity: IdentityUid,
+    tenant: Option<TenantUid>,
+    scopes: BTreeSet<Scope>,
+    ttl: Option<Duration>,
+}
+
+async fn insert(tx: &mut Transaction, key: &AccessKeyRecord) -> Result<Version> {
+    tx.put_clear(&rows::access_key_by_id(&key.public_id), key.uid.as_bytes());
+    tx.put_clear(&rows::access_keys_of(key.identity).uid(key.uid.as_bytes()), &[]);
+    if let Some(tenant) = key.tenant {
+        tx.put_clear(&rows::access_keys_in(tenant).uid(key.uid.as_bytes()), &[]);
+    }
+    tx.put_with_version(&rows::access_key(key.uid), key).await
+}

@@ -1,0 +1,300 @@
+//! What a folder holds once imports and references are followed. Fails closed: a value that cannot be had is an error that
+//! names its secret, never a secret that is missing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
+use crate::domain::name::SecretName;
+use crate::domain::reference::{self, Piece, Target};
+use crate::domain::{Code, Error, Result, Secret};
+use crate::records::secrets::SecretOverview;
+use crate::records::{View, environments, folders, secrets};
+
+/// How many references may lead from one to the next, and how many imports.
+pub const DEPTH_MAX: usize = 10;
+/// How many secrets one resolution may hold.
+pub const SECRETS_MAX: usize = 50_000;
+/// How many folders one resolution may visit.
+pub const FOLDERS_MAX: usize = 10_000;
+
+/// What happens to a reference that leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unresolved {
+    /// The whole resolution fails, naming the secret.
+    Fail,
+    /// The text of the reference stays as it is.
+    Literal,
+}
+
+/// A secret as it appears in a folder, its own or imported.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    pub overview: SecretOverview,
+    /// With references followed.
+    pub value: Secret<String>,
+}
+
+/// Follows imports and references at one view, and remembers every folder that the outcome rests on.
+pub struct Resolver<'v> {
+    view: &'v View,
+    tenant: TenantUid,
+    unresolved: Unresolved,
+    touched: BTreeSet<FolderUid>,
+    values: HashMap<(FolderUid, SecretName), Secret<String>>,
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+impl<'v> Resolver<'v> {
+    /// A resolver over one view.
+    #[must_use]
+    pub fn new(view: &'v View, tenant: TenantUid, unresolved: Unresolved) -> Self {
+        Self { view, tenant, unresolved, touched: BTreeSet::new(), values: HashMap::new() }
+    }
+
+    /// Every folder that was looked into: a change in any of them can change the outcome.
+    #[must_use]
+    pub fn touched(&self) -> &BTreeSet<FolderUid> {
+        &self.touched
+    }
+
+    /// All secrets of a folder by name: its own, else those of its imports, a later import before an earlier one.
+    ///
+    /// # Errors
+    /// `reference_unresolved` naming the secret, `record_unreadable`, `unavailable`; never a partial answer.
+    pub async fn folder(&mut self, folder: FolderUid) -> Result<Vec<Resolved>> {
+        let overviews = self.overviews(folder).await?;
+        let mut resolved = Vec::with_capacity(overviews.len());
+        for overview in overviews.into_values() {
+            let value = self.value(&overview).await?;
+            resolved.push(Resolved { overview, value });
+        }
+        Ok(resolved)
+    }
+
+    /// As [`Resolver::folder`], without values.
+    ///
+    /// # Errors
+    /// As [`Resolver::folder`].
+    pub async fn overviews(&mut self, folder: FolderUid) -> Result<BTreeMap<SecretName, SecretOverview>> {
+        let mut found = BTreeMap::new();
+        for source in self.sources(folder).await? {
+            let mut after = None;
+            loop {
+                let page = secrets::list(self.view, self.tenant, source, after.as_ref(), 1_000).await?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.name.clone());
+                for overview in page {
+                    found.entry(overview.name.clone()).or_insert(overview);
+                }
+                if found.len() > SECRETS_MAX {
+                    return Err(too_large("secrets", SECRETS_MAX));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The value of a secret with references followed.
+    ///
+    /// # Errors
+    /// As [`Resolver::folder`].
+    pub async fn value(&mut self, overview: &SecretOverview) -> Result<Secret<String>> {
+        self.expanded(overview, Vec::new()).await
+    }
+
+    /// The folder and all below it, in the order of their paths.
+    ///
+    /// # Errors
+    /// `unavailable` when the store fails, `invalid_request` beyond [`FOLDERS_MAX`].
+    pub async fn tree(&mut self, root: FolderUid) -> Result<Vec<FolderUid>> {
+        let mut found = Vec::new();
+        let mut pending = vec![root];
+        while let Some(folder) = pending.pop() {
+            found.push(folder);
+            self.touched.insert(folder);
+            let children = folders::children(self.view, self.tenant, folder, FOLDERS_MAX).await?;
+            pending.extend(children.into_iter().rev().map(|child| child.uid));
+            if found.len() + pending.len() > FOLDERS_MAX {
+                return Err(too_large("folders", FOLDERS_MAX));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The folder itself, then what it imports, in the order in which one wins over the next.
+    async fn sources(&mut self, folder: FolderUid) -> Result<Vec<FolderUid>> {
+        let mut found = Vec::new();
+        let mut pending = vec![(folder, 0)];
+        while let Some((next, depth)) = pending.pop() {
+            if found.contains(&next) {
+                continue;
+            }
+            found.push(next);
+            self.touched.insert(next);
+            if depth < DEPTH_MAX {
+                let imports = folders::imports(self.view, self.tenant, next).await?;
+                pending.extend(imports.0.into_iter().map(|imported| (imported, depth + 1)));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn find(&mut self, folder: FolderUid, name: &SecretName) -> Result<Option<SecretOverview>> {
+        for source in self.sources(folder).await? {
+            if let Some(found) = secrets::find(self.view, self.tenant, source, name).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn expanded<'a>(
+        &'a mut self,
+        overview: &'a SecretOverview,
+        trail: Vec<(FolderUid, SecretName)>,
+    ) -> Boxed<'a, Secret<String>> {
+        Box::pin(async move {
+            let place = (overview.folder, overview.name.clone());
+            if let Some(known) = self.values.get(&place) {
+                return Ok(known.clone());
+            }
+            let raw =
+                secrets::value(self.view, self.tenant, overview.uid, overview.version()).await?.ok_or_else(|| {
+                    Error::new(Code::RecordUnreadable, format!("the value of `{}` is missing", overview.name))
+                })?;
+            if !raw.expose().contains("${") {
+                self.values.insert(place, raw.clone());
+                return Ok(raw);
+            }
+            let mut trail = trail;
+            trail.push(place.clone());
+            let mut out = Secret::new(String::with_capacity(raw.expose().len()));
+            for piece in reference::pieces(raw.expose()) {
+                out = self.append(out, piece, overview, &trail).await?;
+            }
+            self.values.insert(place, out.clone());
+            Ok(out)
+        })
+    }
+
+    async fn append(
+        &mut self,
+        out: Secret<String>,
+        piece: Piece<'_>,
+        holder: &SecretOverview,
+        trail: &[(FolderUid, SecretName)],
+    ) -> Result<Secret<String>> {
+        let tail = match piece {
+            Piece::Literal(text) => Secret::from(text),
+            Piece::Escape => Secret::from("${"),
+            Piece::Reference { text, target } => match self.referred(target, holder, trail).await? {
+                Some(value) => value,
+                None if self.unresolved == Unresolved::Literal => Secret::from(text),
+                None => return Err(unresolved(holder)),
+            },
+        };
+        Ok(Secret::new([out.expose().as_str(), tail.expose().as_str()].concat()))
+    }
+
+    async fn referred(
+        &mut self,
+        target: Option<Target>,
+        holder: &SecretOverview,
+        trail: &[(FolderUid, SecretName)],
+    ) -> Result<Option<Secret<String>>> {
+        let Some(target) = target else { return Ok(None) };
+        let Some((folder, name)) = self.place(target, holder.folder).await? else { return Ok(None) };
+        let Some(found) = self.find(folder, &name).await? else { return Ok(None) };
+        let place = (found.folder, found.name.clone());
+        if trail.contains(&place) || trail.len() >= DEPTH_MAX {
+            return Ok(None);
+        }
+        self.expanded(&found, trail.to_vec()).await.map(Some)
+    }
+
+    async fn place(&mut self, target: Target, holder: FolderUid) -> Result<Option<(FolderUid, SecretName)>> {
+        match target {
+            Target::Local(name) => Ok(Some((holder, name))),
+            Target::Absolute { environment, path, name } => {
+                let Some(environment) = environments::find(self.view, self.tenant, &environment).await? else {
+                    return Ok(None);
+                };
+                let folder = folders::walk(self.view, self.tenant, environment.root, &path).await?;
+                Ok(folder.map(|folder| (folder, name)))
+            }
+        }
+    }
+}
+
+fn unresolved(holder: &SecretOverview) -> Error {
+    Error::new(
+        Code::ReferenceUnresolved,
+        format!(
+            "the value of `{}` holds a reference that leads nowhere, in a circle, or through more than {DEPTH_MAX} others",
+            holder.name
+        ),
+    )
+}
+
+fn too_large(what: &str, limit: usize) -> Error {
+    Error::new(Code::InvalidRequest, format!("this selects more than {limit} {what}; choose a smaller part"))
+}
+
+/// The folders that a value's references lead into, as far as they exist now.
+///
+/// # Errors
+/// `unavailable` when the store fails.
+pub async fn referenced_folders(
+    view: &View,
+    tenant: TenantUid,
+    holder: FolderUid,
+    value: &Secret<String>,
+) -> Result<BTreeSet<FolderUid>> {
+    let mut resolver = Resolver::new(view, tenant, Unresolved::Literal);
+    let mut found = BTreeSet::new();
+    for piece in reference::pieces(value.expose()) {
+        if let Piece::Reference { target: Some(target), .. } = piece
+            && let Some((folder, _)) = resolver.place(target, holder).await?
+        {
+            found.insert(folder);
+        }
+    }
+    Ok(found)
+}
+
+/// Every folder whose outcome a change in `changed` can alter: the folder, those that import it or refer into it, and so on.
+///
+/// # Errors
+/// `unavailable` when the store fails.
+pub async fn affected_folders(view: &View, tenant: TenantUid, changed: FolderUid) -> Result<BTreeSet<FolderUid>> {
+    let mut found = BTreeSet::new();
+    let mut pending = vec![changed];
+    while let Some(folder) = pending.pop() {
+        if !found.insert(folder) || found.len() > FOLDERS_MAX {
+            continue;
+        }
+        pending.extend(folders::importers(view, tenant, folder, FOLDERS_MAX).await?);
+        pending.extend(folders::referrers(view, tenant, folder, FOLDERS_MAX).await?);
+    }
+    Ok(found)
+}
+
+/// The environment and folder at a path.
+///
+/// # Errors
+/// `not_found`, naming which of the two is missing.
+pub async fn folder_at(
+    view: &View,
+    tenant: TenantUid,
+    environment: &crate::domain::name::Slug,
+    path: &crate::domain::name::FolderPath,
+) -> Result<(EnvironmentUid, FolderUid)> {
+    let environment =
+        environments::find(view, tenant, environment).await?.ok_or_else(|| Error::not_found("environment"))?;
+    let folder =
+        folders::walk(view, tenant, environment.root, path).await?.ok_or_else(|| Error::not_found("folder"))?;
+    Ok((environment.uid, folder))
+}

@@ -1,0 +1,285 @@
+//! Writing secrets: one transaction for a whole batch.
+
+use std::collections::BTreeSet;
+
+use super::{
+    BATCH_MAX, BatchDelete, BatchSet, COMMENT_CHARS_MAX, Effect, METADATA_MAX, SecretChange, Secrets, TAGS_MAX,
+    VALUE_BYTES_MAX, Written,
+};
+use crate::domain::access::Scope;
+use crate::domain::error::violation;
+use crate::domain::id::{FolderUid, SecretUid, TenantUid};
+use crate::domain::name::{SecretName, Slug};
+use crate::domain::{Code, Error, Expected, Result, Timestamp, Version, Violation};
+use crate::records::secrets::{SecretOverview, SecretVersion};
+use crate::records::{Transaction, folders as folder_records, secrets};
+use crate::service::audit;
+use crate::service::context::TenantCtx;
+use crate::service::folders::{Place, ensure};
+use crate::service::resolve::{folder_at, referenced_folders};
+use crate::transact;
+
+impl Secrets {
+    /// Makes or changes one secret; missing folders are made.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found` for the environment, `precondition_failed`, `invalid_request` with every violation.
+    pub async fn set(
+        &self,
+        ctx: &TenantCtx,
+        place: &Place,
+        name: &SecretName,
+        change: SecretChange,
+        expected: &Expected,
+    ) -> Result<Written> {
+        let set = BatchSet { path: place.path.clone(), name: name.clone(), change, expected: expected.clone() };
+        let mut violations = Vec::new();
+        check(&set.change, "", &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::invalid(violations));
+        }
+        let mut written = self.apply(ctx, &place.environment, &[set], &[]).await?;
+        written.pop().ok_or_else(|| Error::internal("a batch of one wrote nothing"))
+    }
+
+    /// Makes, changes and deletes secrets, all or none. What comes back tells of each that was set, in order.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found` for the environment, `invalid_request` with every violation, also for a secret that is
+    /// to be deleted and does not exist.
+    pub async fn batch(
+        &self,
+        ctx: &TenantCtx,
+        environment: &Slug,
+        sets: &[BatchSet],
+        deletes: &[BatchDelete],
+    ) -> Result<Vec<Written>> {
+        let violations = check_batch(sets, deletes);
+        if !violations.is_empty() {
+            return Err(Error::invalid(violations));
+        }
+        self.apply(ctx, environment, sets, deletes).await
+    }
+
+    /// Deletes one secret with all its versions.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn delete(&self, ctx: &TenantCtx, place: &Place, name: &SecretName, expected: &Expected) -> Result<()> {
+        ctx.require(Scope::SecretsWrite)?;
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let folder = folder_at(tx.view(), ctx.tenant(), &place.environment, &place.path).await;
+            let (_, folder) = folder.map_err(|_| Error::not_found("secret"))?;
+            let found = secrets::find_for_update(&mut tx, ctx.tenant(), folder, name).await?;
+            let found = found.ok_or_else(|| Error::not_found("secret"))?;
+            expected.check(Version::of(&found))?;
+            secrets::remove(&mut tx, ctx.tenant(), &found);
+            folder_records::mark_dirty(&mut tx, ctx.tenant(), folder);
+            audit::record(&mut tx, ctx, now, "secrets.delete", found.uid.to_string()).await?;
+        });
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        ctx: &TenantCtx,
+        environment: &Slug,
+        sets: &[BatchSet],
+        deletes: &[BatchDelete],
+    ) -> Result<Vec<Written>> {
+        ctx.require(Scope::SecretsWrite)?;
+        let now = self.core.clock.now();
+        let written = transact!(self.core.records, |tx| {
+            let mut work = Writing { tx: &mut tx, ctx, now, changed: BTreeSet::new() };
+            work.delete_all(environment, deletes).await?;
+            let mut written = Vec::with_capacity(sets.len());
+            for set in sets {
+                written.push(work.set(environment, set).await?);
+            }
+            work.finish().await?;
+            written
+        });
+        Ok(written)
+    }
+}
+
+/// One batch in the making.
+struct Writing<'a> {
+    tx: &'a mut Transaction,
+    ctx: &'a TenantCtx,
+    now: Timestamp,
+    changed: BTreeSet<FolderUid>,
+}
+
+impl Writing<'_> {
+    fn tenant(&self) -> TenantUid {
+        self.ctx.tenant()
+    }
+
+    async fn set(&mut self, environment: &Slug, set: &BatchSet) -> Result<Written> {
+        let place = Place { environment: environment.clone(), path: set.path.clone() };
+        let (_, folder) = ensure(self.tx, self.ctx.tenant(), &place, self.now).await?;
+        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &set.name).await?;
+        let (overview, effect) = match found {
+            None if set.expected != Expected::Any => {
+                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
+            }
+            Some(found) if set.expected.check(Version::of(&found)).is_err() => {
+                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
+            }
+            Some(found) => self.update(found, &set.change).await?,
+            None => (self.create(folder, &set.name, &set.change).await?, Effect::Created),
+        };
+        if effect != Effect::Unchanged {
+            self.changed.insert(folder);
+            self.note_references(folder, &set.change).await?;
+        }
+        Ok(Written { overview, path: set.path.clone(), effect })
+    }
+
+    async fn create(&mut self, folder: FolderUid, name: &SecretName, change: &SecretChange) -> Result<SecretOverview> {
+        let Some(value) = &change.value else {
+            let violation = Violation::new("/value", violation::REQUIRED, "a new secret needs a value");
+            return Err(Error::invalid(vec![violation]));
+        };
+        let overview = SecretOverview {
+            uid: SecretUid::generate(),
+            folder,
+            name: name.clone(),
+            comment: change.comment.clone().unwrap_or_default(),
+            tags: change.tags.clone().unwrap_or_default(),
+            metadata: change.metadata.clone().unwrap_or_default(),
+            versions: vec![self.version(1)],
+            created_at: self.now,
+            modified_at: self.now,
+        };
+        secrets::insert(self.tx, self.ctx.tenant(), &overview, value).await?;
+        self.audit("secrets.create", &overview).await?;
+        Ok(overview)
+    }
+
+    async fn update(&mut self, found: SecretOverview, change: &SecretChange) -> Result<(SecretOverview, Effect)> {
+        let value = match &change.value {
+            Some(value) if self.differs(&found, value.expose()).await? => Some(value),
+            _ => None,
+        };
+        let mut updated = SecretOverview {
+            comment: change.comment.clone().unwrap_or_else(|| found.comment.clone()),
+            tags: change.tags.clone().unwrap_or_else(|| found.tags.clone()),
+            metadata: change.metadata.clone().unwrap_or_else(|| found.metadata.clone()),
+            ..found.clone()
+        };
+        if value.is_none() && updated == found {
+            return Ok((found, Effect::Unchanged));
+        }
+        if value.is_some() {
+            updated.versions.push(self.version(found.version() + 1));
+        }
+        updated.modified_at = self.now;
+        secrets::write(self.tx, self.ctx.tenant(), &updated, value).await?;
+        self.audit("secrets.update", &updated).await?;
+        Ok((updated, Effect::Updated))
+    }
+
+    async fn differs(&self, found: &SecretOverview, value: &str) -> Result<bool> {
+        let stored = secrets::value(self.tx.view(), self.tenant(), found.uid, found.version()).await?;
+        Ok(stored.is_none_or(|stored| stored.expose() != value))
+    }
+
+    fn version(&self, number: u64) -> SecretVersion {
+        SecretVersion { number, created_at: self.now, created_by: self.ctx.principal().identity }
+    }
+
+    async fn note_references(&mut self, folder: FolderUid, change: &SecretChange) -> Result<()> {
+        let Some(value) = change.value.as_ref().filter(|value| value.expose().contains("${")) else { return Ok(()) };
+        for target in referenced_folders(self.tx.view(), self.tenant(), folder, value).await? {
+            folder_records::add_referrer(self.tx, self.ctx.tenant(), target, folder);
+        }
+        Ok(())
+    }
+
+    async fn delete_all(&mut self, environment: &Slug, deletes: &[BatchDelete]) -> Result<()> {
+        let mut violations = Vec::new();
+        for (index, delete) in deletes.iter().enumerate() {
+            if !self.delete(environment, delete).await? {
+                let pointer = format!("/delete/{index}");
+                violations.push(Violation::new(pointer, violation::UNKNOWN_REFERENCE, "there is no such secret"));
+            }
+        }
+        if violations.is_empty() { Ok(()) } else { Err(Error::invalid(violations)) }
+    }
+
+    async fn delete(&mut self, environment: &Slug, delete: &BatchDelete) -> Result<bool> {
+        let folder = match folder_at(self.tx.view(), self.tenant(), environment, &delete.path).await {
+            Ok((_, folder)) => folder,
+            Err(error) if error.code() == Code::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &delete.name).await?;
+        let Some(found) = found else { return Ok(false) };
+        secrets::remove(self.tx, self.ctx.tenant(), &found);
+        self.changed.insert(folder);
+        self.audit("secrets.delete", &found).await?;
+        Ok(true)
+    }
+
+    async fn audit(&mut self, action: &'static str, overview: &SecretOverview) -> Result<()> {
+        audit::record(self.tx, self.ctx, self.now, action, overview.uid.to_string()).await
+    }
+
+    async fn finish(self) -> Result<()> {
+        for folder in &self.changed {
+            folder_records::mark_dirty(self.tx, self.ctx.tenant(), *folder);
+        }
+        Ok(())
+    }
+}
+
+fn check_batch(sets: &[BatchSet], deletes: &[BatchDelete]) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let total = sets.len() + deletes.len();
+    if total > BATCH_MAX {
+        let detail = format!("a batch has at most {BATCH_MAX} changes; this one has {total}");
+        violations.push(Violation::new("", violation::TOO_LONG, detail));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, set) in sets.iter().enumerate() {
+        check(&set.change, &format!("/set/{index}"), &mut violations);
+        if !seen.insert((&set.path, &set.name)) {
+            violations.push(twice(format!("/set/{index}")));
+        }
+    }
+    for (index, delete) in deletes.iter().enumerate() {
+        if !seen.insert((&delete.path, &delete.name)) {
+            violations.push(twice(format!("/delete/{index}")));
+        }
+    }
+    violations
+}
+
+fn twice(pointer: String) -> Violation {
+    Violation::new(pointer, violation::DUPLICATE, "this secret stands twice in the batch")
+}
+
+fn check(change: &SecretChange, pointer: &str, violations: &mut Vec<Violation>) {
+    let mut too_long = |member: &str, detail: String| {
+        violations.push(Violation::new(format!("{pointer}/{member}"), violation::TOO_LONG, detail));
+    };
+    if change.value.as_ref().is_some_and(|value| value.expose().len() > VALUE_BYTES_MAX) {
+        too_long("value", format!("a value has at most {VALUE_BYTES_MAX} bytes"));
+    }
+    if change.comment.as_ref().is_some_and(|comment| comment.chars().count() > COMMENT_CHARS_MAX) {
+        too_long("comment", format!("a comment has at most {COMMENT_CHARS_MAX} characters"));
+    }
+    if change.tags.as_ref().is_some_and(|tags| tags.len() > TAGS_MAX) {
+        too_long("tags", format!("a secret has at most {TAGS_MAX} tags"));
+    }
+    let Some(metadata) = &change.metadata else { return };
+    if metadata.len() > METADATA_MAX {
+        too_long("metadata", format!("a secret has at most {METADATA_MAX} members of metadata"));
+    }
+    if metadata.iter().any(|(name, value)| name.chars().count() > 100 || value.chars().count() > 2_000) {
+        too_long("metadata", "a member's name has at most 100 characters and its value 2,000".to_owned());
+    }
+}
