@@ -60,12 +60,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    address: SocketAddr,
-    router: axum::Router,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn connection(stream: TcpStream, address: SocketAddr, router: axum::Router, mut stop: watch::Receiver<bool>) {
     // Small answers must not wait for a full packet.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {

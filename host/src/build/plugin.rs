@@ -20,7 +20,7 @@ pub struct BuiltPlugin {
     pub name: String,
     /// The package's folder.
     pub folder: PathBuf,
-    /// The component.
+    /// The component: `<target folder>/<name>.wasm`.
     pub path: PathBuf,
     /// SHA-256 of the component in lower-case hexadecimal.
     pub digest: String,
@@ -126,11 +126,9 @@ impl<'a> Workspace<'a> {
         Ok((stamp == current).then(plugin))
     }
 
-    /// Where a plugin is kept. Two workspaces may share a target folder and have packages of one name.
+    /// Where a plugin is kept, beside what cargo keeps for itself.
     fn place(&self, manifest: &Manifest) -> PathBuf {
-        let workspace = digest(self.root.as_os_str().as_encoded_bytes());
-        let workspace = workspace.get(..8).expect("a digest has 64 digits");
-        self.target_dir.join("components").join(workspace).join(format!("{}.wasm", manifest.name))
+        self.target_dir.join(format!("{}.wasm", manifest.name))
     }
 
     async fn compile(&self, stale: &[&Manifest], target: &Target) -> Result<BTreeMap<PathBuf, BuiltPlugin>> {

@@ -213,7 +213,14 @@ mod tests {
     }
 
     fn options(cache_dir: &Path, ways: Vec<Way>) -> Options {
-        Options { toolchain_sources: None, cache_dir: cache_dir.to_owned(), target_dir: None, cargo_home: None, ways }
+        Options {
+            toolchain_sources: None,
+            cache_dir: cache_dir.to_owned(),
+            target_dir: None,
+            shared_target_dir: None,
+            cargo_home: None,
+            ways,
+        }
     }
 
     async fn failure(options: Options) -> String {

@@ -114,8 +114,7 @@ impl Idempotency {
     pub async fn begin(&self, tenant: TenantUid, principal: &Principal, request: Request<'_>) -> Result<Beginning> {
         let sealer = self.core.records.sealer(tenant).await?;
         let identity = principal.identity;
-        let named: [&[u8]; 4] =
-            [b"idempotency", identity.as_bytes(), request.route.as_bytes(), request.key.as_bytes()];
+        let named: [&[u8]; 4] = [b"idempotency", identity.as_bytes(), request.route.as_bytes(), request.key.as_bytes()];
         let row = rows::request(tenant, &sealer.hash(HashPurpose::Index, &named));
         let body: [&[u8]; 2] = [b"idempotency", request.digest];
         let present: Option<IdempotencyRecord> = self.core.records.view().await?.get(&row).await?;

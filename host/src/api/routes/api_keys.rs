@@ -17,9 +17,9 @@ use crate::api::page::Page;
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
+use crate::domain::Versioned;
 use crate::domain::access::Scope;
 use crate::domain::id::KeyUid;
-use crate::domain::Versioned;
 use crate::records::access::AccessKeyRecord;
 use crate::service::keys::{NewApiKey, TTL_MAX};
 
