@@ -3,6 +3,7 @@
 //! No algorithm is chosen at run time, no key leaves this module, and nothing here reads the environment. Formats are in
 //! `docs/store-format.md`.
 
+mod cache;
 mod context;
 mod encoding;
 mod envelope;

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod egress;
 pub mod ports;
 pub mod records;
+pub mod runtime;
 pub mod service;
 pub mod store;
 pub mod telemetry;

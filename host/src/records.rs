@@ -13,6 +13,7 @@ pub mod key;
 pub mod plugins;
 pub mod row;
 pub mod secrets;
+pub mod system;
 pub mod tenant;
 pub mod transaction;
 

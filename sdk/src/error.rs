@@ -162,6 +162,12 @@ impl Error {
         self
     }
 
+    /// Takes back [`with_unknown_outcome`](Self::with_unknown_outcome), for a request that only read.
+    pub fn with_certain_failure(mut self) -> Self {
+        self.is_outcome_unknown = false;
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -198,9 +204,12 @@ impl Error {
     }
 
     /// Whether the next item of a batch would meet the same fate, so that going on is useless or harmful: rejected
-    /// credentials, a vendor that asks to slow down, or one that cannot be reached.
+    /// credentials, a wrong setting, a vendor that asks to slow down, or one that cannot be reached.
     pub fn stops_batch(&self) -> bool {
-        matches!(self.kind, ErrorKind::Unauthenticated | ErrorKind::RateLimited | ErrorKind::Unavailable)
+        matches!(
+            self.kind,
+            ErrorKind::Unauthenticated | ErrorKind::InvalidSetting | ErrorKind::RateLimited | ErrorKind::Unavailable
+        )
     }
 }
 
@@ -259,6 +268,7 @@ mod tests {
     fn only_faults_of_the_whole_vendor_stop_a_batch() {
         assert!(Error::new(ErrorKind::RateLimited, "").stops_batch());
         assert!(Error::new(ErrorKind::Unauthenticated, "").stops_batch());
+        assert!(Error::invalid_setting("field", "").stops_batch());
         assert!(!Error::conflict("").stops_batch());
         assert!(!Error::invalid_item("").stops_batch());
     }

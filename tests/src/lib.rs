@@ -1,3 +1,4 @@
 //! Test harness.
 
+pub mod guests;
 pub mod testbed;

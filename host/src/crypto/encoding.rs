@@ -155,7 +155,7 @@ pub(crate) fn is_signed(record: &[u8], code: &[u8], authenticator: &Authenticato
 }
 
 /// The one primary key of a family.
-pub(crate) fn primary<'a, T>(keys: &'a [T], state: impl Fn(&T) -> KeyState) -> Option<&'a T> {
+pub(crate) fn primary<T>(keys: &[T], state: impl Fn(&T) -> KeyState) -> Option<&T> {
     let mut primaries = keys.iter().filter(|key| state(key) == KeyState::Primary);
     primaries.next().filter(|_| primaries.next().is_none())
 }

@@ -5,7 +5,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::cache::Cache;
 use super::encoding::{KeyState, Reader, Writer, is_signed, primary, split_signed};
 use super::envelope::EnvelopeKey;
 use super::key::{Authenticator, KeyBytes, is_equal};
@@ -104,6 +106,7 @@ pub struct Keyring {
     deployment: DeploymentUid,
     keys: Vec<EnvelopeKey>,
     primary: [u8; 16],
+    tenants: Cache,
 }
 
 impl Keyring {
@@ -123,7 +126,7 @@ impl Keyring {
         };
         let stored = StoredSystemKey { id: key.id(), version: 1, state: KeyState::Primary, wraps: vec![wrap] };
         let row = SystemRow { deployment, keys: vec![stored] }.encode(&row_authenticator(&key));
-        Ok((Self { deployment, primary: key.id(), keys: vec![key] }, row))
+        Ok((Self { deployment, primary: key.id(), keys: vec![key], tenants: Cache::default() }, row))
     }
 
     /// Opens the keys of an installation.
@@ -144,7 +147,7 @@ impl Keyring {
         for stored in row.keys.iter().filter(|key| key.state.is_usable()) {
             keys.push(open_key(root, row.deployment, stored).await?);
         }
-        let keyring = Self { deployment: row.deployment, keys, primary };
+        let keyring = Self { deployment: row.deployment, keys, primary, tenants: Cache::default() };
         if !is_signed(record, code, &row_authenticator(keyring.primary_key())) {
             return Err(KeyringError::Refused);
         }
@@ -205,7 +208,13 @@ impl SystemSealer for Keyring {
     }
 
     fn open_tenant_keys(&self, tenant: TenantUid, wrapped: &[u8]) -> Result<Arc<dyn TenantSealer>, SealError> {
-        Ok(Arc::new(TenantKeys::open(self.owner(tenant), wrapped, |id| self.key(id))?))
+        let now = Instant::now();
+        if let Some(keys) = self.tenants.get(tenant, wrapped, now) {
+            return Ok(keys);
+        }
+        let keys = Arc::new(TenantKeys::open(self.owner(tenant), wrapped, |id| self.key(id))?);
+        self.tenants.keep(tenant, wrapped, &keys, now);
+        Ok(keys)
     }
 }
 

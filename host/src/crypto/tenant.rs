@@ -209,4 +209,4 @@ impl fmt::Debug for TenantKeys {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

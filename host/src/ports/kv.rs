@@ -121,7 +121,8 @@ pub trait KvStore: Send + Sync + 'static {
     fn watch(&self, prefix: &[u8]) -> watch::Receiver<u64>;
 }
 
-/// A consistent view of a store.
+/// A consistent view of a store. While it is held, nothing that it shows can be reused by the store: hold it for a request
+/// or a page of work, never for as long as a task lives.
 #[async_trait]
 pub trait Snapshot: Send + Sync {
     /// The value of `key`.

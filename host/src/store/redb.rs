@@ -52,6 +52,10 @@ pub(crate) enum Failure {
     Panicked,
     #[error("the store is closed")]
     Closed,
+    #[error("the tables have format {found}")]
+    UnknownFormat { found: u64 },
+    #[error("the writer's thread could not be started")]
+    Thread(#[source] std::io::Error),
     #[error("an earlier commit failed; nothing is written until the store is opened again")]
     NeedsReopen,
 }

@@ -16,7 +16,7 @@ use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
 use crate::domain::name::Slug;
-use crate::domain::{Error, Version, Versioned};
+use crate::domain::{Version, Versioned};
 use crate::records::environments::Environment;
 use crate::service::environments::NewEnvironment;
 
@@ -102,17 +102,6 @@ fn tagged(environment: Environment) -> Tagged<EnvironmentOut> {
     Tagged::stored(Versioned { version: Version::of(&environment), value: environment.into() })
 }
 
-/// The parameters of a path in an environment; the tenant's was read by authorisation.
-#[derive(Debug, serde::Deserialize)]
-pub(super) struct InEnvironment {
-    pub(super) environment: String,
-}
-
-/// The environment of a path; what is no slug names none.
-pub(super) fn slug(text: &str) -> Result<Slug, Error> {
-    text.parse().map_err(|_| Error::not_found("environment"))
-}
-
 /// Create an environment with an empty root folder.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/environments", operation_id = "environments.create",
     tag = "environments", security(("bearer" = ["secrets:write"])), request_body = NewEnvironmentSchema,
@@ -155,9 +144,9 @@ async fn list(
 async fn read_one(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsRead>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
 ) -> Result<Tagged<EnvironmentOut>, Problem> {
-    Ok(tagged(state.services.environments.read(&ctx, &slug(&at.environment)?).await?))
+    Ok(tagged(state.services.environments.read(&ctx, &environment).await?))
 }
 
 /// Rename an environment for people; its slug stays.
@@ -170,12 +159,12 @@ async fn read_one(
 async fn update(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     IfMatch(expected): IfMatch,
     Json(patch): Json<EnvironmentPatch>,
 ) -> Result<Tagged<EnvironmentOut>, Problem> {
     let environments = &state.services.environments;
-    Ok(tagged(environments.update(&ctx, &slug(&at.environment)?, &patch.display_name, &expected).await?))
+    Ok(tagged(environments.update(&ctx, &environment, &patch.display_name, &expected).await?))
 }
 
 /// Delete an environment that is empty.
@@ -188,9 +177,9 @@ async fn update(
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     IfMatch(expected): IfMatch,
 ) -> Result<Done, Problem> {
-    state.services.environments.delete(&ctx, &slug(&at.environment)?, &expected).await?;
+    state.services.environments.delete(&ctx, &environment, &expected).await?;
     Ok(Done)
 }

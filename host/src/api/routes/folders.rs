@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::environments::{InEnvironment, slug};
 use crate::api::auth::Authorized;
 use crate::api::auth::scopes::{SecretsRead, SecretsWrite};
 use crate::api::dto::{Created, Done};
@@ -17,7 +16,7 @@ use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
 use crate::domain::name::{FolderName, FolderPath, Slug};
-use crate::domain::{Error, Version, Versioned};
+use crate::domain::{Version, Versioned};
 use crate::records::folders::Folder;
 use crate::service::folders::{IMPORTS_MAX, Place};
 
@@ -39,8 +38,8 @@ impl Read for PathQuery {
     }
 }
 
-fn place(environment: &str, path: FolderPath) -> Result<Place, Error> {
-    Ok(Place { environment: slug(environment)?, path })
+fn place(environment: Slug, path: FolderPath) -> Place {
+    Place { environment, path }
 }
 
 /// A folder to be made, with those above it.
@@ -155,10 +154,10 @@ impl Read for Place {
 async fn list(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsRead>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
 ) -> Result<axum::Json<Page<FolderOut>>, Problem> {
-    let found = state.services.folders.list(&ctx, &place(&at.environment, query.path)?).await?;
+    let found = state.services.folders.list(&ctx, &place(environment, query.path)).await?;
     Ok(axum::Json(Page {
         total_count: Some(found.len() as u64),
         items: found.into_iter().map(FolderOut::from).collect(),
@@ -175,11 +174,11 @@ async fn list(
 async fn create(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Json(new): Json<NewFolder>,
 ) -> Result<Created<FolderOut>, Problem> {
-    let made = state.services.folders.create(&ctx, &place(&at.environment, new.path.clone())?).await?;
-    let location = format!("/v1/tenants/{}/environments/{}/folders?path={}", ctx.slug(), at.environment, new.path);
+    let location = format!("/v1/tenants/{}/environments/{environment}/folders?path={}", ctx.slug(), new.path);
+    let made = state.services.folders.create(&ctx, &place(environment, new.path)).await?;
     Ok(Created { location, resource: tagged(made) })
 }
 
@@ -194,11 +193,11 @@ async fn create(
 async fn rename(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
     Json(patch): Json<FolderPatch>,
 ) -> Result<Tagged<FolderOut>, Problem> {
-    Ok(tagged(state.services.folders.rename(&ctx, &place(&at.environment, query.path)?, &patch.name).await?))
+    Ok(tagged(state.services.folders.rename(&ctx, &place(environment, query.path), &patch.name).await?))
 }
 
 /// Delete a folder that is empty.
@@ -211,10 +210,10 @@ async fn rename(
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
 ) -> Result<Done, Problem> {
-    state.services.folders.delete(&ctx, &place(&at.environment, query.path)?).await?;
+    state.services.folders.delete(&ctx, &place(environment, query.path)).await?;
     Ok(Done)
 }
 
@@ -228,10 +227,10 @@ async fn delete(
 async fn imports(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsRead>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
 ) -> Result<Tagged<ImportsBody>, Problem> {
-    let found = state.services.folders.imports(&ctx, &place(&at.environment, query.path)?).await?;
+    let found = state.services.folders.imports(&ctx, &place(environment, query.path)).await?;
     Ok(Tagged::by_content(body(&found)))
 }
 
@@ -245,11 +244,11 @@ async fn imports(
 async fn set_imports(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
     Json(Imports(imports)): Json<Imports>,
 ) -> Result<Tagged<ImportsBody>, Problem> {
-    state.services.folders.set_imports(&ctx, &place(&at.environment, query.path)?, &imports).await?;
+    state.services.folders.set_imports(&ctx, &place(environment, query.path), &imports).await?;
     Ok(Tagged::by_content(body(&imports)))
 }
 

@@ -2,23 +2,25 @@
 
 mod body;
 
+use std::str::FromStr;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::routes;
 
-use super::environments::{InEnvironment, slug};
 use crate::api::auth::Authorized;
 use crate::api::auth::scopes::{SecretsRead, SecretsWrite};
 use crate::api::dto::{Created, Done};
 use crate::api::etag::{IfMatch, Tagged};
-use crate::api::extract::{Json, Path, Query};
+use crate::api::extract::{Json, Path, Paths, Query};
 use crate::api::page::{Page, PagingParams, seal_token};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
-use crate::domain::name::{FolderPath, SecretName};
-use crate::domain::{Error, Version, Versioned};
+use crate::domain::name::{FolderPath, InvalidName, SecretName, Slug};
+use crate::domain::{Version, Versioned};
 use crate::service::folders::Place;
 use crate::service::secrets::{Effect, Listing, Position, ReadOptions, SecretChange, SecretRead};
 use body::{Batch, BatchOut, BatchSchema, ListSecrets, OneSecret, SecretChangeSchema, SecretDetail, SecretOut};
@@ -27,19 +29,19 @@ pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list)).add(routes!(batch)).add(routes!(read_one, set, delete))
 }
 
-/// The parameters of a secret's path.
-#[derive(Debug, serde::Deserialize)]
-struct AtSecret {
-    environment: String,
-    secret: String,
+/// The rest of a path: folders and name.
+struct SecretPath {
+    path: FolderPath,
+    name: SecretName,
 }
 
-/// The folder and name behind the rest of a path; what cannot be one names no secret.
-fn secret_at(at: &AtSecret) -> Result<(Place, SecretName), Error> {
-    let nothing = |_| Error::not_found("secret");
-    let (folder, name) = at.secret.rsplit_once('/').unwrap_or(("", &at.secret));
-    let path: FolderPath = format!("/{folder}").parse().map_err(nothing)?;
-    Ok((Place { environment: slug(&at.environment)?, path }, name.parse().map_err(nothing)?))
+impl FromStr for SecretPath {
+    type Err = InvalidName;
+
+    fn from_str(rest: &str) -> Result<Self, InvalidName> {
+        let (folder, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+        Ok(Self { path: format!("/{folder}").parse()?, name: name.parse()? })
+    }
 }
 
 fn tagged(read: &SecretRead) -> Tagged<SecretDetail> {
@@ -60,16 +62,16 @@ fn tagged(read: &SecretRead) -> Tagged<SecretDetail> {
 async fn list(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsRead>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Query(query): Query<ListSecrets>,
 ) -> Result<axum::Json<Page<SecretOut>>, Problem> {
     let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
-    let bound = query.bound(&at.environment);
+    let bound = query.bound(&environment);
     let bound: Vec<&[u8]> = bound.iter().map(Vec::as_slice).collect();
     let after = query.paging.cursor(&*sealer, &bound)?;
     let after = after.and_then(|cursor| serde_json::from_slice::<Position>(&cursor).ok());
     let listing = Listing {
-        place: Place { environment: slug(&at.environment)?, path: query.path },
+        place: Place { environment: environment, path: query.path },
         recursive: query.recursive,
         imports: query.imports,
         options: ReadOptions { values: query.values, expand: query.expand, version: None },
@@ -95,10 +97,10 @@ async fn list(
 async fn batch(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<InEnvironment>,
+    Path(environment): Path<Slug>,
     Json(Batch { sets, deletes }): Json<Batch>,
 ) -> Result<axum::Json<BatchOut>, Problem> {
-    let written = state.services.secrets.batch(&ctx, &slug(&at.environment)?, &sets, &deletes).await?;
+    let written = state.services.secrets.batch(&ctx, &environment, &sets, &deletes).await?;
     Ok(axum::Json(BatchOut::new(&written, deletes.len())))
 }
 
@@ -115,11 +117,11 @@ async fn batch(
 async fn read_one(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsRead>,
-    Path(at): Path<AtSecret>,
+    Paths(environment, secret): Paths<Slug, SecretPath>,
     Query(OneSecret(options)): Query<OneSecret>,
 ) -> Result<Tagged<SecretDetail>, Problem> {
-    let (place, name) = secret_at(&at)?;
-    Ok(tagged(&state.services.secrets.read(&ctx, &place, &name, options).await?))
+    let place = Place { environment, path: secret.path };
+    Ok(tagged(&state.services.secrets.read(&ctx, &place, &secret.name, options).await?))
 }
 
 /// Set a secret; missing folders are made, and what is left out stays as it is.
@@ -135,19 +137,22 @@ async fn read_one(
 async fn set(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<AtSecret>,
+    Paths(environment, secret): Paths<Slug, SecretPath>,
     IfMatch(expected): IfMatch,
     Json(change): Json<SecretChange>,
 ) -> Result<Response, Problem> {
-    let (place, name) = secret_at(&at)?;
-    let written = state.services.secrets.set(&ctx, &place, &name, change, &expected).await?;
+    let place = Place { environment, path: secret.path };
+    let written = state.services.secrets.set(&ctx, &place, &secret.name, change, &expected).await?;
     let version = written.overview.version();
     let read = SecretRead { overview: written.overview, path: written.path, version, value: None };
     let resource = tagged(&read);
     if written.effect != Effect::Created {
         return Ok((StatusCode::OK, resource).into_response());
     }
-    let location = format!("/v1/tenants/{}/environments/{}/secrets/{}", ctx.slug(), at.environment, at.secret);
+    let folder = place.path.to_string();
+    let folder = folder.trim_end_matches('/');
+    let name = utf8_percent_encode(secret.name.as_str(), NON_ALPHANUMERIC);
+    let location = format!("/v1/tenants/{}/environments/{}/secrets{folder}/{name}", ctx.slug(), place.environment);
     Ok(Created { location, resource }.into_response())
 }
 
@@ -162,10 +167,10 @@ async fn set(
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
-    Path(at): Path<AtSecret>,
+    Paths(environment, secret): Paths<Slug, SecretPath>,
     IfMatch(expected): IfMatch,
 ) -> Result<Done, Problem> {
-    let (place, name) = secret_at(&at)?;
-    state.services.secrets.delete(&ctx, &place, &name, &expected).await?;
+    let place = Place { environment, path: secret.path };
+    state.services.secrets.delete(&ctx, &place, &secret.name, &expected).await?;
     Ok(Done)
 }

@@ -25,6 +25,20 @@ async fn a_keyring_opens_again_with_its_root() {
 }
 
 #[tokio::test]
+async fn keys_that_were_opened_before_open_no_other_bundle() {
+    let (keyring, _) = Keyring::create(&root("01")).await.unwrap();
+    let (one, other) = (TenantUid::generate(), TenantUid::generate());
+    let bundle = keyring.generate_tenant_keys(one).unwrap();
+    let first = keyring.open_tenant_keys(one, &bundle).unwrap();
+    assert!(Arc::ptr_eq(&first, &keyring.open_tenant_keys(one, &bundle).unwrap()));
+
+    let mut changed = bundle.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    assert!(matches!(keyring.open_tenant_keys(one, &changed), Err(SealError::Refused)));
+    assert!(matches!(keyring.open_tenant_keys(other, &bundle), Err(SealError::Refused)));
+}
+
+#[tokio::test]
 async fn a_wrong_root_key_is_named_as_such() {
     let (_, row) = Keyring::create(&root("01")).await.unwrap();
     let refusal = Keyring::open(&root("02"), &row).await.expect_err("another root");

@@ -15,7 +15,7 @@ fn opened(owner: Owner, bundle: &[u8], key: &EnvelopeKey) -> Result<TenantKeys, 
     TenantKeys::open(owner, bundle, |id| (id == key.id()).then_some(key))
 }
 
-fn tenant_keys(tenant: u8) -> TenantKeys {
+pub(crate) fn tenant_keys(tenant: u8) -> TenantKeys {
     let key = system_key();
     let bundle = generate(owner(tenant), &key, &SystemRandomness).unwrap();
     opened(owner(tenant), &bundle, &key).unwrap()

@@ -79,7 +79,7 @@ pub(super) fn open(path: &Path, options: RedbOptions) -> Result<RedbStore, OpenE
         return Err(OpenError::Damaged { path: path.to_owned(), source: "the file is empty".into() });
     }
     let backend = FileBackend::new(file).map_err(|error| refusal(path, Failure::from(error)))?;
-    guarded(|| start(backend, path, &options)).map_err(|failure| refusal(path, failure))?
+    guarded(|| start(backend, path, &options)).map_err(|failure| refusal(path, failure))
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
@@ -145,11 +145,7 @@ impl About {
 }
 
 /// Opens a file that has tables already.
-fn start(
-    backend: impl StorageBackend,
-    path: &Path,
-    options: &RedbOptions,
-) -> Result<Result<RedbStore, OpenError>, Failure> {
+pub(super) fn start(backend: impl StorageBackend, path: &Path, options: &RedbOptions) -> Result<RedbStore, Failure> {
     let database = Database::builder()
         .set_cache_size(options.cache_bytes)
         .set_check_integrity_on_open(options.integrity_check == IntegrityCheck::Always)
@@ -159,20 +155,17 @@ fn start(
 
 /// A store on storage that is no file, made there.
 #[cfg(test)]
-pub(super) fn start_fresh(
-    backend: impl StorageBackend,
-    options: &RedbOptions,
-) -> Result<Result<RedbStore, OpenError>, Failure> {
+pub(super) fn start_fresh(backend: impl StorageBackend, options: &RedbOptions) -> Result<RedbStore, Failure> {
     let database = Database::builder().create_with_backend(backend)?;
     make_tables(&database)?;
     serve(database, Path::new("test"), options)
 }
 
 /// Checks an opened file, counts the boot durably, and starts the writer.
-fn serve(mut database: Database, path: &Path, options: &RedbOptions) -> Result<Result<RedbStore, OpenError>, Failure> {
+fn serve(mut database: Database, path: &Path, options: &RedbOptions) -> Result<RedbStore, Failure> {
     let about = About::read(&database)?;
     if about.format != FORMAT {
-        return Ok(Err(OpenError::UnknownFormat { path: path.to_owned(), found: about.format }));
+        return Err(Failure::UnknownFormat { found: about.format });
     }
     if !about.is_clean {
         tracing::warn!(path = %path.display(), "the store was not closed cleanly: checking it");
@@ -201,19 +194,22 @@ fn serve(mut database: Database, path: &Path, options: &RedbOptions) -> Result<R
         has_failed: false,
     };
     let (commands, receiver) = mpsc::channel(WAITING_BATCHES_MAX);
-    let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(receiver));
-    let path = path.to_owned();
-    let thread = match thread {
-        Ok(thread) => thread,
-        Err(source) => return Ok(Err(OpenError::Open { path, source: source.into() })),
-    };
-    Ok(Ok(RedbStore { shared, commands: Some(commands), writer: Mutex::new(Some(thread)), boot_epoch, path }))
+    let thread = std::thread::Builder::new().name("store-writer".to_owned());
+    let thread = thread.spawn(move || writer.run(receiver)).map_err(Failure::Thread)?;
+    Ok(RedbStore {
+        shared,
+        commands: Some(commands),
+        writer: Mutex::new(Some(thread)),
+        boot_epoch,
+        path: path.to_owned(),
+    })
 }
 
 /// Tells a locked file and a damaged one from every other failure.
 fn refusal(path: &Path, failure: Failure) -> OpenError {
     let path = path.to_owned();
     let is_damage = match &failure {
+        Failure::UnknownFormat { found } => return OpenError::UnknownFormat { path, found: *found },
         Failure::Panicked | Failure::DamagedRow => true,
         Failure::Database(redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch) => {
             return OpenError::Locked { path };
@@ -222,7 +218,7 @@ fn refusal(path: &Path, failure: Failure) -> OpenError {
             matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
         }
         Failure::Database(error) => is_corruption(error),
-        Failure::Closed | Failure::NeedsReopen => false,
+        Failure::Thread(_) | Failure::Closed | Failure::NeedsReopen => false,
     };
     let source = Box::new(failure);
     if is_damage { OpenError::Damaged { path, source } } else { OpenError::Open { path, source } }

@@ -1,3 +1,5 @@
+mod power_loss;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -188,6 +190,43 @@ async fn a_copy_of_an_open_store_has_every_answered_write_and_no_clean_mark() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_was_not_closed_cleanly_is_checked_at_opening() {
+    let place = Place::new();
+    let store = place.open();
+    let value = b"a value that stands nowhere else";
+    store.commit(put(b"a", value)).await.unwrap();
+    let mut file = fs::read(place.path()).unwrap();
+    let found: Vec<usize> = (0..file.len() - value.len()).filter(|at| file[*at..].starts_with(value)).collect();
+    found.iter().for_each(|at| file[at + 3] ^= 0x20);
+    let copy = place.0.path().join("copy");
+    fs::write(&copy, &file).unwrap();
+    let refusal = RedbStore::open(&copy, RedbOptions::default()).err();
+    assert!(matches!(refusal, Some(OpenError::Damaged { .. })), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_block_of_revisions_that_is_used_up_is_followed_by_another() {
+    let place = Place::new();
+    drop(place.open());
+    let database = redb::Database::open(place.path()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert(writer::meta::REVISION_CEILING, 12).unwrap();
+    transaction.commit().unwrap();
+    let shared = Arc::new(Shared { view: RwLock::new(None), watchers: Watchers::default() });
+    let writer = writer::Writer { database, shared, revision: 10, revision_ceiling: 12, has_failed: false };
+    let (commands, receiver) = mpsc::channel(8);
+    let thread = std::thread::spawn(move || writer.run(receiver));
+    for expect in 11..=14 {
+        let (reply, answer) = oneshot::channel();
+        commands.send(Command::Commit(put(b"a", b""), reply)).await.unwrap();
+        assert_eq!(answer.await.unwrap().unwrap(), Revision(expect));
+    }
+    drop(commands);
+    thread.join().unwrap();
+    assert!(place.open().commit(put(b"a", b"")).await.unwrap() > Revision(12 + writer::REVISION_BLOCK));
+}
+
 /// Fills a store with rows of several pages and closes it.
 async fn filled(place: &Place) -> Vec<u8> {
     let store = place.open();
@@ -331,7 +370,7 @@ async fn after_a_failed_commit_nothing_is_acknowledged_any_more() {
             budget: Arc::clone(&left),
             has_failed: Arc::clone(&has_failed),
         };
-        let store = open::start_fresh(storage, &RedbOptions::default()).unwrap().unwrap();
+        let store = open::start_fresh(storage, &RedbOptions::default()).unwrap();
         store.commit(put(b"a", b"1")).await.unwrap();
 
         left.store(budget, Ordering::SeqCst);
@@ -354,8 +393,8 @@ async fn after_a_failed_commit_nothing_is_acknowledged_any_more() {
 async fn a_group_of_waiting_batches_is_one_commit() {
     let syncs = Arc::new(AtomicUsize::new(0));
     let storage = CountingStorage { inner: InMemoryBackend::new(), syncs: Arc::clone(&syncs) };
-    let store = Arc::new(open::start_fresh(storage, &RedbOptions::default()).unwrap().unwrap());
-    // The writer is busy with the long batch while the others come in.
+    let store = Arc::new(open::start_fresh(storage, &RedbOptions::default()).unwrap());
+    // While the writer commits the first, the others come in.
     let before = syncs.load(Ordering::SeqCst);
     let commits = (0u32..200).map(|number| {
         let store = Arc::clone(&store);

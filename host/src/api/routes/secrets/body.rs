@@ -9,7 +9,7 @@ use crate::api::fields::{Fields, Read, read};
 use crate::api::page::Paging;
 use crate::api::routes::folders::PATH_RULE;
 use crate::domain::error::violation;
-use crate::domain::name::{FolderPath, SecretName, Tag};
+use crate::domain::name::{FolderPath, SecretName, Slug, Tag};
 use crate::domain::{Expected, Secret};
 use crate::service::secrets::{
     BATCH_MAX, BatchDelete, BatchSet, Effect, METADATA_MAX, ReadOptions, SecretChange, SecretRead, TAGS_MAX,
@@ -118,9 +118,14 @@ impl Read for ListSecrets {
 
 impl ListSecrets {
     /// What a page token is bound to.
-    pub(super) fn bound(&self, environment: &str) -> Vec<Vec<u8>> {
+    pub(super) fn bound(&self, environment: &Slug) -> Vec<Vec<u8>> {
         let flags = [self.recursive, self.imports].map(u8::from);
-        vec![b"secrets".to_vec(), environment.as_bytes().to_vec(), self.path.to_string().into_bytes(), flags.to_vec()]
+        vec![
+            b"secrets".to_vec(),
+            environment.as_str().as_bytes().to_vec(),
+            self.path.to_string().into_bytes(),
+            flags.to_vec(),
+        ]
     }
 }
 
