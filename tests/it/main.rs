@@ -2,11 +2,8 @@
 
 mod captured_log;
 mod plugin_build;
-<<<<<<< HEAD
-mod testbeds;
-=======
 mod runtime_calls;
 mod runtime_compile;
 mod runtime_guests;
->>>>>>> main
+mod testbeds;
 mod tidy;
