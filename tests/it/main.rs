@@ -1,6 +1,8 @@
 //! All tests.
 
+mod authz_coverage;
 mod captured_log;
+mod openapi;
 mod plugin_build;
 mod runtime_calls;
 mod runtime_compile;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -25,6 +25,12 @@ use crate::service::keys::{NewApiKey, TTL_MAX};
 
 pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list, create)).add(routes!(read_one, delete))
+}
+
+/// The key of a path.
+#[derive(Debug, Deserialize)]
+struct AtKey {
+    key: KeyUid,
 }
 
 const DAY_S: u64 = 24 * 3600;
@@ -135,9 +141,9 @@ async fn list(
 async fn read_one(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesRead>,
-    Path(key): Path<KeyUid>,
+    Path(at): Path<AtKey>,
 ) -> Result<Tagged<ApiKeyOut>, Problem> {
-    Ok(Tagged::stored(state.services.keys.read_api_key(&ctx, key).await?.map(ApiKeyOut::from)))
+    Ok(Tagged::stored(state.services.keys.read_api_key(&ctx, at.key).await?.map(ApiKeyOut::from)))
 }
 
 /// End an API key, at once.
@@ -149,9 +155,9 @@ async fn read_one(
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(key): Path<KeyUid>,
+    Path(at): Path<AtKey>,
     IfMatch(expected): IfMatch,
 ) -> Result<Done, Problem> {
-    state.services.keys.delete_api_key(&ctx, key, &expected).await?;
+    state.services.keys.delete_api_key(&ctx, at.key, &expected).await?;
     Ok(Done)
 }

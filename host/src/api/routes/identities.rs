@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::api::auth::{Authorized, scopes};
 use crate::api::dto::{Created, Done, scope_set};
 use crate::api::etag::{IfMatch, Tagged};
-use crate::api::extract::{Json, Path, Paths, Query};
+use crate::api::extract::{Json, Path, Query};
 use crate::api::fields::{At, Fields, Patch, Read, read};
 use crate::api::page::{Page, Paging, PagingParams, seal_token};
 use crate::api::problem::Problem;
@@ -34,6 +34,19 @@ pub(crate) fn routes() -> Routes {
         .add(routes!(revoke_tokens))
         .add(routes!(list_secrets, create_secret))
         .add(routes!(delete_secret))
+}
+
+/// The identity of a path.
+#[derive(Debug, Deserialize)]
+struct AtIdentity {
+    identity: IdentityUid,
+}
+
+/// The client secret of a path.
+#[derive(Debug, Deserialize)]
+struct AtSecret {
+    identity: IdentityUid,
+    secret: KeyUid,
 }
 
 /// Roles by their names on the wire.
@@ -249,9 +262,9 @@ async fn list(
 async fn read_one(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesRead>,
-    Path(identity): Path<IdentityUid>,
+    Path(at): Path<AtIdentity>,
 ) -> Result<Tagged<IdentityOut>, Problem> {
-    let member = state.services.identities.read(&ctx, identity).await?;
+    let member = state.services.identities.read(&ctx, at.identity).await?;
     Ok(Tagged::stored(member.map(|member| IdentityOut::new(&member, &ctx))))
 }
 
@@ -266,11 +279,11 @@ async fn read_one(
 async fn update(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(identity): Path<IdentityUid>,
+    Path(at): Path<AtIdentity>,
     IfMatch(expected): IfMatch,
     Json(change): Json<MemberChange>,
 ) -> Result<Tagged<IdentityOut>, Problem> {
-    let member = state.services.identities.update(&ctx, identity, &change, &expected).await?;
+    let member = state.services.identities.update(&ctx, at.identity, &change, &expected).await?;
     Ok(Tagged::stored(member.map(|member| IdentityOut::new(&member, &ctx))))
 }
 
@@ -284,10 +297,10 @@ async fn update(
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(identity): Path<IdentityUid>,
+    Path(at): Path<AtIdentity>,
     IfMatch(expected): IfMatch,
 ) -> Result<Done, Problem> {
-    state.services.identities.delete(&ctx, identity, &expected).await?;
+    state.services.identities.delete(&ctx, at.identity, &expected).await?;
     Ok(Done)
 }
 
@@ -301,9 +314,9 @@ async fn delete(
 async fn revoke_tokens(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(identity): Path<IdentityUid>,
+    Path(at): Path<AtIdentity>,
 ) -> Result<Done, Problem> {
-    state.services.identities.revoke_tokens(&ctx, identity).await?;
+    state.services.identities.revoke_tokens(&ctx, at.identity).await?;
     Ok(Done)
 }
 
@@ -375,11 +388,11 @@ impl From<AccessKeyRecord> for ClientSecretOut {
 async fn create_secret(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(identity): Path<IdentityUid>,
+    Path(at): Path<AtIdentity>,
     Json(new): Json<NewClientSecret>,
 ) -> Result<Created<ClientSecretOut>, Problem> {
-    let made = state.services.keys.create_client_secret(&ctx, identity, &new).await?;
-    let location = format!("/v1/tenants/{}/identities/{identity}/clientSecrets/{}", ctx.slug(), made.record.uid);
+    let made = state.services.keys.create_client_secret(&ctx, at.identity, &new).await?;
+    let location = format!("/v1/tenants/{}/identities/{}/clientSecrets/{}", ctx.slug(), at.identity, made.record.uid);
     let shown = Some(made.text.expose().clone());
     let body = ClientSecretOut { client_secret: shown, ..ClientSecretOut::from(made.record) };
     Ok(Created { location, resource: Tagged::stored(Versioned { value: body, version: made.version }) })
@@ -395,9 +408,9 @@ async fn create_secret(
 async fn list_secrets(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesRead>,
-    Path(identity): Path<IdentityUid>,
+    Path(at): Path<AtIdentity>,
 ) -> Result<axum::Json<Page<ClientSecretOut>>, Problem> {
-    let keys = state.services.keys.list_client_secrets(&ctx, identity).await?;
+    let keys = state.services.keys.list_client_secrets(&ctx, at.identity).await?;
     Ok(axum::Json(Page::whole(keys.into_iter().map(ClientSecretOut::from).collect())))
 }
 
@@ -412,8 +425,8 @@ async fn list_secrets(
 async fn delete_secret(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Paths(identity, secret): Paths<IdentityUid, KeyUid>,
+    Path(at): Path<AtSecret>,
 ) -> Result<Done, Problem> {
-    state.services.keys.delete_client_secret(&ctx, identity, secret).await?;
+    state.services.keys.delete_client_secret(&ctx, at.identity, at.secret).await?;
     Ok(Done)
 }
