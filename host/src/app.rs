@@ -48,11 +48,7 @@ impl Ground {
     ///
     /// # Errors
     /// [`StartError`], naming the step that failed.
-    pub async fn open(
-        config: &Config,
-        program: &Program,
-        listener: Option<SocketAddr>,
-    ) -> Result<Self, StartError> {
+    pub async fn open(config: &Config, program: &Program, listener: Option<SocketAddr>) -> Result<Self, StartError> {
         let meter: Arc<dyn Meter> = Arc::new(Metrics::new());
         let (store, root_key, keyring) = adapters::store(config).await?;
         let core = adapters::core(config, (store.clone(), keyring), program, (meter.clone(), listener)).await?;

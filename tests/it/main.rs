@@ -1,5 +1,9 @@
 //! All tests.
 
+mod api_access;
+mod api_frame;
+mod api_idempotency;
+mod api_tenants;
 mod authz_coverage;
 mod captured_log;
 mod openapi;

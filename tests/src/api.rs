@@ -37,7 +37,6 @@ pub struct Caller<'a> {
 }
 
 /// An answer, read whole.
-#[must_use = "an answer is to be looked at"]
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,

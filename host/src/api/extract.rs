@@ -1,15 +1,14 @@
 //! What handlers take from a request. Every rejection is a problem, and these are the only ways to a body.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
 
 use super::fields::{self, Read};
 use super::problem::Problem;
@@ -105,20 +104,61 @@ impl<S: Sync, T: Read> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Parameters of the path. What cannot be an id is the id of nothing: 404.
+/// The parameter of the path, beside the tenant's. What cannot be an id is the id of nothing: 404.
 #[derive(Debug)]
 pub(crate) struct Path<T>(pub(crate) T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(PathRejection::FailedToDeserializePathParams(_)) => Err(Error::not_found("resource").into()),
-            Err(fault) => Err(Error::internal(fault).into()),
-        }
+        let all = RawPathParams::from_request_parts(parts, state).await.map_err(Error::internal)?;
+        Ok(Self(parsed(Segments(&all).nth(0)?)?))
     }
+}
+
+/// Two parameters of the path, beside the tenant's.
+#[derive(Debug)]
+pub(crate) struct Paths<A, B>(pub(crate) A, pub(crate) B);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Paths<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let all = RawPathParams::from_request_parts(parts, state).await.map_err(Error::internal)?;
+        let segments = Segments(&all);
+        Ok(Self(parsed(segments.nth(0)?)?, parsed(segments.nth(1)?)?))
+    }
+}
+
+/// Three parameters of the path, beside the tenant's.
+#[derive(Debug)]
+pub(crate) struct Paths3<A, B, C>(pub(crate) A, pub(crate) B, pub(crate) C);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr, C: FromStr> FromRequestParts<S> for Paths3<A, B, C> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let all = RawPathParams::from_request_parts(parts, state).await.map_err(Error::internal)?;
+        let segments = Segments(&all);
+        Ok(Self(parsed(segments.nth(0)?)?, parsed(segments.nth(1)?)?, parsed(segments.nth(2)?)?))
+    }
+}
+
+/// Names and values of a path's parameters, decoded.
+struct Segments<'p>(&'p RawPathParams);
+
+impl<'p> Segments<'p> {
+    /// The parameter at this place; the tenant's counts only where it is the only one.
+    fn nth(&self, index: usize) -> Result<(&'p str, &'p str), Error> {
+        let is_only = self.0.iter().count() == 1;
+        let mut beside = self.0.iter().filter(|(name, _)| is_only || *name != "tenant");
+        beside.nth(index).ok_or_else(|| Error::internal("the route has fewer parameters than its handler takes"))
+    }
+}
+
+fn parsed<T: FromStr>((name, value): (&str, &str)) -> Result<T, Error> {
+    value.parse().map_err(|_| Error::new(Code::NotFound, format!("there is no such {name}")))
 }
 
 #[cfg(test)]
@@ -163,7 +203,7 @@ mod tests {
     async fn a_body_that_never_arrives_is_given_up() {
         let stalled = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
         let request = Request::post("/").body(Body::from_stream(stalled)).expect("it is a request");
-        let refused = read_within(request, 64, Duration::from_millis(1)).await.expect_err("nothing arrives");
+        let refused = read_within(request, 64, Duration::from_millis(5)).await.expect_err("nothing arrives");
         assert_eq!(refused.code(), Code::RequestTimeout);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -25,12 +25,6 @@ use crate::service::keys::{NewApiKey, TTL_MAX};
 
 pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list, create)).add(routes!(read_one, delete))
-}
-
-/// The key of a path.
-#[derive(Debug, Deserialize)]
-struct AtKey {
-    key: KeyUid,
 }
 
 const DAY_S: u64 = 24 * 3600;
@@ -141,9 +135,9 @@ async fn list(
 async fn read_one(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesRead>,
-    Path(at): Path<AtKey>,
+    Path(key): Path<KeyUid>,
 ) -> Result<Tagged<ApiKeyOut>, Problem> {
-    Ok(Tagged::stored(state.services.keys.read_api_key(&ctx, at.key).await?.map(ApiKeyOut::from)))
+    Ok(Tagged::stored(state.services.keys.read_api_key(&ctx, key).await?.map(ApiKeyOut::from)))
 }
 
 /// End an API key, at once.
@@ -155,9 +149,9 @@ async fn read_one(
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(at): Path<AtKey>,
+    Path(key): Path<KeyUid>,
     IfMatch(expected): IfMatch,
 ) -> Result<Done, Problem> {
-    state.services.keys.delete_api_key(&ctx, at.key, &expected).await?;
+    state.services.keys.delete_api_key(&ctx, key, &expected).await?;
     Ok(Done)
 }

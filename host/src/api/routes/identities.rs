@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::api::auth::{Authorized, scopes};
 use crate::api::dto::{Created, Done, scope_set};
 use crate::api::etag::{IfMatch, Tagged};
-use crate::api::extract::{Json, Path, Query};
+use crate::api::extract::{Json, Path, Paths, Query};
 use crate::api::fields::{At, Fields, Patch, Read, read};
 use crate::api::page::{Page, Paging, PagingParams, seal_token};
 use crate::api::problem::Problem;
@@ -34,19 +34,6 @@ pub(crate) fn routes() -> Routes {
         .add(routes!(revoke_tokens))
         .add(routes!(list_secrets, create_secret))
         .add(routes!(delete_secret))
-}
-
-/// The identity of a path.
-#[derive(Debug, Deserialize)]
-struct AtIdentity {
-    identity: IdentityUid,
-}
-
-/// The client secret of a path.
-#[derive(Debug, Deserialize)]
-struct AtSecret {
-    identity: IdentityUid,
-    secret: KeyUid,
 }
 
 /// Roles by their names on the wire.
@@ -262,9 +249,9 @@ async fn list(
 async fn read_one(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesRead>,
-    Path(at): Path<AtIdentity>,
+    Path(identity): Path<IdentityUid>,
 ) -> Result<Tagged<IdentityOut>, Problem> {
-    let member = state.services.identities.read(&ctx, at.identity).await?;
+    let member = state.services.identities.read(&ctx, identity).await?;
     Ok(Tagged::stored(member.map(|member| IdentityOut::new(&member, &ctx))))
 }
 
@@ -279,11 +266,11 @@ async fn read_one(
 async fn update(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(at): Path<AtIdentity>,
+    Path(identity): Path<IdentityUid>,
     IfMatch(expected): IfMatch,
     Json(change): Json<MemberChange>,
 ) -> Result<Tagged<IdentityOut>, Problem> {
-    let member = state.services.identities.update(&ctx, at.identity, &change, &expected).await?;
+    let member = state.services.identities.update(&ctx, identity, &change, &expected).await?;
     Ok(Tagged::stored(member.map(|member| IdentityOut::new(&member, &ctx))))
 }
 
@@ -297,10 +284,10 @@ async fn update(
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(at): Path<AtIdentity>,
+    Path(identity): Path<IdentityUid>,
     IfMatch(expected): IfMatch,
 ) -> Result<Done, Problem> {
-    state.services.identities.delete(&ctx, at.identity, &expected).await?;
+    state.services.identities.delete(&ctx, identity, &expected).await?;
     Ok(Done)
 }
 
@@ -314,9 +301,9 @@ async fn delete(
 async fn revoke_tokens(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(at): Path<AtIdentity>,
+    Path(identity): Path<IdentityUid>,
 ) -> Result<Done, Problem> {
-    state.services.identities.revoke_tokens(&ctx, at.identity).await?;
+    state.services.identities.revoke_tokens(&ctx, identity).await?;
     Ok(Done)
 }
 
@@ -388,11 +375,11 @@ impl From<AccessKeyRecord> for ClientSecretOut {
 async fn create_secret(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(at): Path<AtIdentity>,
+    Path(identity): Path<IdentityUid>,
     Json(new): Json<NewClientSecret>,
 ) -> Result<Created<ClientSecretOut>, Problem> {
-    let made = state.services.keys.create_client_secret(&ctx, at.identity, &new).await?;
-    let location = format!("/v1/tenants/{}/identities/{}/clientSecrets/{}", ctx.slug(), at.identity, made.record.uid);
+    let made = state.services.keys.create_client_secret(&ctx, identity, &new).await?;
+    let location = format!("/v1/tenants/{}/identities/{identity}/clientSecrets/{}", ctx.slug(), made.record.uid);
     let shown = Some(made.text.expose().clone());
     let body = ClientSecretOut { client_secret: shown, ..ClientSecretOut::from(made.record) };
     Ok(Created { location, resource: Tagged::stored(Versioned { value: body, version: made.version }) })
@@ -408,9 +395,9 @@ async fn create_secret(
 async fn list_secrets(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesRead>,
-    Path(at): Path<AtIdentity>,
+    Path(identity): Path<IdentityUid>,
 ) -> Result<axum::Json<Page<ClientSecretOut>>, Problem> {
-    let keys = state.services.keys.list_client_secrets(&ctx, at.identity).await?;
+    let keys = state.services.keys.list_client_secrets(&ctx, identity).await?;
     Ok(axum::Json(Page::whole(keys.into_iter().map(ClientSecretOut::from).collect())))
 }
 
@@ -425,8 +412,8 @@ async fn list_secrets(
 async fn delete_secret(
     State(state): State<ApiState>,
     ctx: Authorized<scopes::IdentitiesWrite>,
-    Path(at): Path<AtSecret>,
+    Paths(identity, secret): Paths<IdentityUid, KeyUid>,
 ) -> Result<Done, Problem> {
-    state.services.keys.delete_client_secret(&ctx, at.identity, at.secret).await?;
+    state.services.keys.delete_client_secret(&ctx, identity, secret).await?;
     Ok(Done)
 }
