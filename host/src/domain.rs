@@ -8,6 +8,7 @@ pub mod id;
 pub mod integration;
 pub mod keyed_hash;
 pub mod name;
+pub mod patch;
 pub mod plugin;
 pub mod plugin_version;
 pub mod pointer;
@@ -21,6 +22,7 @@ pub mod version;
 
 pub use error::{Code, Error, Result, Violation};
 pub use keyed_hash::KeyedHash;
+pub use patch::Patch;
 pub use secret::Secret;
 pub use time::Timestamp;
 pub use version::{Expected, Version, Versioned};

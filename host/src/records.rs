@@ -8,6 +8,7 @@ pub mod connections;
 pub mod credentials;
 pub mod environments;
 pub mod folders;
+pub mod host_key;
 pub mod idempotency;
 pub mod integrations;
 pub mod key;
