@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
+pub(crate) use crate::domain::Patch;
 use crate::domain::error::violation;
 use crate::domain::{Code, Error, Violation};
 
@@ -77,29 +78,6 @@ impl<'c> At<'c> {
             format!("{}/{}", self.pointer, segment.replace('~', "~0").replace('/', "~1"))
         };
         At { pointer, textual: self.textual, complaints: self.complaints }
-    }
-}
-
-/// What a partial update says of one member.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Patch<T> {
-    /// Left out: stays as it is.
-    #[default]
-    Keep,
-    /// `null`: cleared.
-    Clear,
-    /// A new value.
-    Set(T),
-}
-
-impl<T> Patch<T> {
-    /// The value after the update of `old`.
-    pub(crate) fn apply(self, old: Option<T>) -> Option<T> {
-        match self {
-            Self::Keep => old,
-            Self::Clear => None,
-            Self::Set(value) => Some(value),
-        }
     }
 }
 
