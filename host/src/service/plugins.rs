@@ -88,6 +88,16 @@ impl PluginView {
     }
 }
 
+/// Which version of a plugin is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WhichVersion {
+    /// The one installed last.
+    #[default]
+    Last,
+    Version(PluginVersion),
+    Digest(Digest),
+}
+
 /// What an administrator lets a version do. Members left out are kept, else taken as declared by the plugin contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Review {
@@ -171,11 +181,12 @@ impl Plugins {
         &self,
         ctx: &HostCtx,
         id: &Slug,
-        version: &PluginVersion,
+        which: &WhichVersion,
         review: &Review,
         expected: &Expected,
     ) -> Result<Versioned<PluginView>> {
-        self.change(ctx, id, expected, &Change::Review(version, review)).await
+        let version = self.version(id, which).await?;
+        self.change(ctx, id, expected, &Change::Review(&version, review)).await
     }
 
     /// Lets calls go to a version from now on; those in flight finish where they began.
@@ -187,14 +198,11 @@ impl Plugins {
         &self,
         ctx: &HostCtx,
         id: &Slug,
-        version: Option<&PluginVersion>,
+        which: &WhichVersion,
         review: Option<&Review>,
         expected: &Expected,
     ) -> Result<Versioned<PluginView>> {
-        let version = match version {
-            Some(version) => version.clone(),
-            None => self.installed_last(id).await?,
-        };
+        let version = self.version(id, which).await?;
         self.load(id, &version).await?;
         let switched = self.change(ctx, id, expected, &Change::Activate(&version, review)).await?;
         self.prune(id).await?;
@@ -244,11 +252,16 @@ impl Plugins {
         Ok(failed)
     }
 
-    async fn installed_last(&self, id: &Slug) -> Result<PluginVersion> {
+    async fn version(&self, id: &Slug, which: &WhichVersion) -> Result<PluginVersion> {
         let view = self.core.records.view().await?;
         let record = rows::read(&view, id).await?.ok_or_else(|| Error::not_found("plugin"))?;
-        let last = record.versions.iter().rev().find(|entry| entry.kept);
-        last.map(|entry| entry.version.clone()).ok_or_else(|| Error::not_found("version"))
+        let mut newest_first = record.versions.iter().rev().filter(|entry| entry.kept);
+        let found = match which {
+            WhichVersion::Last => newest_first.next(),
+            WhichVersion::Version(version) => newest_first.find(|entry| entry.version == *version),
+            WhichVersion::Digest(digest) => newest_first.find(|entry| entry.digest == *digest),
+        };
+        found.map(|entry| entry.version.clone()).ok_or_else(|| Error::not_found("version"))
     }
 
     async fn load(&self, id: &Slug, version: &PluginVersion) -> Result<()> {

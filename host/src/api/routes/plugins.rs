@@ -11,14 +11,13 @@ use utoipa_axum::routes;
 use crate::api::auth::Administrator;
 use crate::api::dto::Created;
 use crate::api::etag::{IfMatch, Tagged};
-use crate::api::extract::{Json, Path, Paths, read_within};
+use crate::api::extract::{Json, Path, read_within};
 use crate::api::page::Page;
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
 use crate::domain::name::Slug;
 use crate::domain::plugin::Limits;
-use crate::domain::plugin_version::PluginVersion;
 use crate::domain::{Code, Error};
 use shape::{ActivateIn, ActivateInSchema, GrantsIn, GrantsInSchema, PluginOut, PluginVersionOut};
 
@@ -112,20 +111,19 @@ async fn versions(
 }
 
 /// Decide what a version may do. For the running version it holds from the next call on.
-#[utoipa::path(put, path = "/v1/plugins/{plugin}/versions/{version}/grants", operation_id = "plugins.review",
+#[utoipa::path(put, path = "/v1/plugins/{plugin}/grants", operation_id = "plugins.review",
     tag = "plugins", security(("bearer" = ["administrator"])), request_body = GrantsInSchema,
     params(("plugin" = String, Path, description = "The plugin's id"),
-        ("version" = String, Path, description = "The version"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for")),
     responses((status = 200, description = "The plugin", body = PluginOut)))]
 async fn review(
     State(state): State<ApiState>,
     ctx: Administrator,
-    Paths(plugin, version): Paths<Slug, PluginVersion>,
+    Path(plugin): Path<Slug>,
     IfMatch(expected): IfMatch,
-    Json(GrantsIn(review)): Json<GrantsIn>,
+    Json(GrantsIn { which, review }): Json<GrantsIn>,
 ) -> Result<Tagged<PluginOut>, Problem> {
-    let reviewed = state.services.plugins.review(&ctx, &plugin, &version, &review, &expected).await?;
+    let reviewed = state.services.plugins.review(&ctx, &plugin, &which, &review, &expected).await?;
     Ok(Tagged::stored(reviewed.map(PluginOut::from)))
 }
 
@@ -141,10 +139,9 @@ async fn activate(
     ctx: Administrator,
     Path(plugin): Path<Slug>,
     IfMatch(expected): IfMatch,
-    Json(ActivateIn { version, grants }): Json<ActivateIn>,
+    Json(ActivateIn { which, grants }): Json<ActivateIn>,
 ) -> Result<Tagged<PluginOut>, Problem> {
-    let activated =
-        state.services.plugins.activate(&ctx, &plugin, version.as_ref(), grants.as_ref(), &expected).await?;
+    let activated = state.services.plugins.activate(&ctx, &plugin, &which, grants.as_ref(), &expected).await?;
     Ok(Tagged::stored(activated.map(PluginOut::from)))
 }
 

@@ -6,10 +6,11 @@ use utoipa::ToSchema;
 
 use crate::api::fields::{At, Fields, Read, read};
 use crate::domain::error::violation;
+use crate::domain::id::Digest;
 use crate::domain::plugin::{Grants, Limits};
 use crate::domain::plugin_version::PluginVersion;
 use crate::service::plugins::capability::{CapabilityDiff, wants_plaintext};
-use crate::service::plugins::{PluginState, PluginView, Review, VersionView};
+use crate::service::plugins::{PluginState, PluginView, Review, VersionView, WhichVersion};
 
 /// Egress entries that one version can have.
 const EGRESS_MAX: usize = 64;
@@ -21,6 +22,10 @@ const NAME_MAX: usize = 100;
 #[schema(as = GrantsIn, rename_all = "camelCase")]
 #[cfg_attr(not(test), expect(dead_code, reason = "documents what `GrantsIn` reads"))]
 pub(super) struct GrantsInSchema {
+    /// The version that is meant, by its number or its digest; the one installed last when both are left out.
+    #[schema(example = "1.0.0")]
+    version: Option<String>,
+    digest: Option<String>,
     /// Ids of declared egress entries.
     #[schema(example = json!(["ssm", "sts"]))]
     egress: Vec<String>,
@@ -43,15 +48,43 @@ struct LimitsSchema {
     log_lines: Option<u32>,
 }
 
-pub(super) struct GrantsIn(pub(super) Review);
+pub(super) struct GrantsIn {
+    pub(super) which: WhichVersion,
+    pub(super) review: Review,
+}
 
 impl Read for GrantsIn {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let egress = fields.or("egress", Vec::new(), read::list(EGRESS_MAX, read::filled_text(NAME_MAX)));
-        let plaintext = fields.or("plaintext", false, read::boolean);
-        let limits = fields.optional("limits", read::object::<LimitsIn>);
-        let limits = limits?.map(|LimitsIn(limits)| limits);
-        Some(Self(Review { egress: egress?, plaintext: plaintext?, limits }))
+        let which = which(fields);
+        let review = review(fields);
+        Some(Self { which: which?, review: review? })
+    }
+}
+
+fn which(fields: &mut Fields<'_>) -> Option<WhichVersion> {
+    let version = fields.optional("version", read::parsed::<PluginVersion>("must be a version such as `1.0.0`"));
+    let digest = fields.optional("digest", read::parsed::<Digest>("must be `sha256:` and 64 hexadecimal digits"));
+    match (version?, digest?) {
+        (None, None) => Some(WhichVersion::Last),
+        (Some(version), None) => Some(WhichVersion::Version(version)),
+        (None, Some(digest)) => Some(WhichVersion::Digest(digest)),
+        (Some(_), Some(_)) => fields.refuse("digest", violation::FORBIDDEN, "is not allowed beside `version`"),
+    }
+}
+
+fn review(fields: &mut Fields<'_>) -> Option<Review> {
+    let egress = fields.or("egress", Vec::new(), read::list(EGRESS_MAX, read::filled_text(NAME_MAX)));
+    let plaintext = fields.or("plaintext", false, read::boolean);
+    let limits = fields.optional("limits", read::object::<LimitsIn>);
+    Some(Review { egress: egress?, plaintext: plaintext?, limits: limits?.map(|LimitsIn(limits)| limits) })
+}
+
+/// Grants inside an activation, which names the version itself.
+struct InnerGrants(Review);
+
+impl Read for InnerGrants {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        review(fields).map(Self)
     }
 }
 
@@ -92,14 +125,28 @@ fn up_to<T: TryFrom<i64>>(min: i64, max: u64) -> impl Fn(&At<'_>, serde_json::Va
 #[schema(as = ActivateIn, rename_all = "camelCase")]
 #[cfg_attr(not(test), expect(dead_code, reason = "documents what `ActivateIn` reads"))]
 pub(super) struct ActivateInSchema {
-    /// The version installed last when left out.
+    /// The version that is meant, by its number or its digest; the one installed last when both are left out.
     #[schema(example = "1.0.0")]
     version: Option<String>,
-    grants: Option<GrantsInSchema>,
+    digest: Option<String>,
+    grants: Option<InnerGrantsSchema>,
+}
+
+/// What the version may do. What is not named is not allowed.
+#[derive(ToSchema)]
+#[schema(as = Grants, rename_all = "camelCase")]
+#[cfg_attr(not(test), expect(dead_code, reason = "documents what `InnerGrants` reads"))]
+struct InnerGrantsSchema {
+    /// Ids of declared egress entries.
+    #[schema(example = json!(["ssm", "sts"]))]
+    egress: Vec<String>,
+    /// Whether credentials of `CUSTOM` auth methods reach the plugin in plain.
+    plaintext: Option<bool>,
+    limits: Option<LimitsSchema>,
 }
 
 pub(super) struct ActivateIn {
-    pub(super) version: Option<PluginVersion>,
+    pub(super) which: WhichVersion,
     pub(super) grants: Option<Review>,
 }
 
@@ -107,9 +154,9 @@ impl Read for ActivateIn {
     const BODY_OPTIONAL: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let version = fields.optional("version", read::parsed::<PluginVersion>("must be a version such as `1.0.0`"));
-        let grants = fields.optional("grants", read::object::<GrantsIn>);
-        Some(Self { version: version?, grants: grants?.map(|GrantsIn(review)| review) })
+        let which = which(fields);
+        let grants = fields.optional("grants", read::object::<InnerGrants>);
+        Some(Self { which: which?, grants: grants?.map(|InnerGrants(review)| review) })
     }
 }
 
@@ -129,6 +176,10 @@ pub(super) struct PluginOut {
     /// `INSTALLED`, `ACTIVE` or `DISABLED`.
     #[schema(value_type = String, example = "ACTIVE")]
     state: PluginState,
+    /// The version that calls go to, else the one installed last.
+    #[schema(example = "1.0.0")]
+    version: Option<String>,
+    digest: Option<String>,
     #[schema(example = "1.0.0")]
     active_version: Option<String>,
     /// Those that are kept, oldest first.
@@ -157,6 +208,8 @@ impl From<PluginView> for PluginOut {
             icon: metadata.as_ref().and_then(|metadata| metadata.icon.clone()),
             tags: metadata.map(|metadata| metadata.tags).unwrap_or_default(),
             state: shown.state(),
+            version: shown.current().map(|version| version.entry.version.to_string()),
+            digest: shown.current().map(|version| version.entry.digest.to_string()),
             active_version: active.as_ref().map(ToString::to_string),
             installed_at: shown.record.installed_at.unix_ms(),
             modified_at: shown.record.modified_at.unix_ms(),
