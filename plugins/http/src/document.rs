@@ -5,7 +5,7 @@ use keyferry_sdk::{Application, Applied, Batch, Change, Entry, Error, Observatio
 use serde_json::{Map, Value};
 
 use crate::apply::is_strong;
-use crate::caller::{Caller, read};
+use crate::caller::Caller;
 use crate::declaration::Replace;
 use crate::observe::entity_tag;
 use crate::pointer::{Pointer, scalar};

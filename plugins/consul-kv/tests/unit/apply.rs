@@ -19,7 +19,8 @@ fn txn(operations: &[Value]) -> Expect {
 
 /// What Consul answers: the keys written, with their new indexes.
 fn committed(written: &[(&str, u64)]) -> Reply {
-    let result = |(name, index): &(&str, u64)| json!({"KV": {"Key": name, "Flags": 0, "CreateIndex": 1, "ModifyIndex": index}});
+    let result =
+        |(name, index): &(&str, u64)| json!({"KV": {"Key": name, "Flags": 0, "CreateIndex": 1, "ModifyIndex": index}});
     Reply::json(200, json!({"Results": written.iter().map(result).collect::<Vec<_>>(), "Errors": null}))
 }
 

@@ -26,7 +26,10 @@ fn values_and_indexes_are_read() {
     let mut empty = pair("app/EMPTY", "", 12);
     empty["Value"] = Value::Null;
     let pairs = json!([
-        pair("app/", "", 9), pair("app/A", "line 1\nünïcode 🔑", 10), pair("app/deep/B c", "x", 11), empty,
+        pair("app/", "", 9),
+        pair("app/A", "line 1\nünïcode 🔑", 10),
+        pair("app/deep/B c", "x", 11),
+        empty,
         pair("app/BINARY", [0xff, 0x00], 13)
     ]);
     script.on(list()).reply(Reply::json(200, pairs));

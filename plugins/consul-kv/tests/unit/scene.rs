@@ -47,10 +47,13 @@ pub(super) fn pair(name: &str, value: impl AsRef<[u8]>, index: u64) -> Value {
 }
 
 pub(super) fn token() -> Reply {
-    Reply::json(200, json!({
-        "AccessorID": "6a1253d2-1785-24fd-91c2-f8e78c745511", "SecretID": "top-secret", "Description": "sync",
-        "Policies": [{"ID": "p", "Name": "app"}], "Local": false
-    }))
+    Reply::json(
+        200,
+        json!({
+            "AccessorID": "6a1253d2-1785-24fd-91c2-f8e78c745511", "SecretID": "top-secret", "Description": "sync",
+            "Policies": [{"ID": "p", "Name": "app"}], "Local": false
+        }),
+    )
 }
 
 pub(super) fn denied() -> Reply {

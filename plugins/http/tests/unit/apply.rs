@@ -58,11 +58,8 @@ fn entity_tags_make_writes_conditional() {
     script.on(Expect::put(ITEM).header("If-Match", "\"1\"")).reply(Reply::status(204).header("ETag", "\"2\""));
     script.on(Expect::put(ITEM).header("If-None-Match", "*")).reply(Reply::status(412));
     script.on(Expect::delete(ITEM).header("If-Match", "\"2\"")).reply(Reply::status(412));
-    let changes = vec![
-        put("A", "v", matches("\"1\"")),
-        put("A", "v", Precondition::MustNotExist),
-        delete("A", matches("\"2\"")),
-    ];
+    let changes =
+        vec![put("A", "v", matches("\"1\"")), put("A", "v", Precondition::MustNotExist), delete("A", matches("\"2\""))];
     let outcomes = apply_with(tagged(), crm(), changes);
     assert_eq!(outcomes[0], Outcome::Applied(Applied::with_version("\"2\"")));
     assert_eq!([kind(&outcomes[1]), kind(&outcomes[2])], [ErrorKind::Conflict, ErrorKind::Conflict]);
@@ -97,7 +94,8 @@ fn a_collection_is_never_asked_not_to_exist() {
 #[test]
 fn headers_of_the_template_prevail_and_empty_ones_are_left_out() {
     let script = Script::new();
-    let declaration = crm_operation("put", json!({"headers": {"If-Match": "{{version}}", "X-Reference": "{{reference}}"}}));
+    let declaration =
+        crm_operation("put", json!({"headers": {"If-Match": "{{version}}", "X-Reference": "{{reference}}"}}));
     script.on(Expect::put(ITEM).header("If-Match", "\"1\"")).reply(Reply::status(200));
     apply(declaration, vec![put("A", "v", matches("\"1\""))]);
     let request = &script.requests()[0];
@@ -194,7 +192,8 @@ fn each_item_has_its_own_outcome() {
         let script = Script::new();
         script.on(Expect::put(ITEM)).reply(Reply::text(status, "top-secret"));
         script.on(Expect::put(ITEM)).reply(Reply::status(200));
-        let outcomes = apply(crm(), vec![put("A", "top-secret", Precondition::None), put("A", "v", Precondition::None)]);
+        let outcomes =
+            apply(crm(), vec![put("A", "top-secret", Precondition::None), put("A", "v", Precondition::None)]);
         assert_eq!(kind(&outcomes[0]), expected, "status {status}");
         assert_eq!(matches!(outcomes[0], Outcome::Unknown(_)), is_unknown);
         assert!(!format!("{outcomes:?}").contains("top-secret"));

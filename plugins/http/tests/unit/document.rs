@@ -27,7 +27,11 @@ fn found() -> Reply {
 }
 
 fn changes() -> Vec<Change> {
-    vec![put("A", "new", Precondition::None), put("B", "b", Precondition::MustNotExist), delete("GONE", Precondition::None)]
+    vec![
+        put("A", "new", Precondition::None),
+        put("B", "b", Precondition::MustNotExist),
+        delete("GONE", Precondition::None),
+    ]
 }
 
 #[test]
@@ -46,7 +50,9 @@ fn what_is_not_ours_is_written_back_as_it_was() {
     let script = Script::new();
     script.on(Expect::get(DOCUMENT)).reply(found());
     let body = json!({"env": {"A": "new", "B": "b", "FOREIGN": "f", "NUMBER": 7}, "name": "web"});
-    script.on(Expect::put(DOCUMENT).header("If-Match", "\"1\"").json(body)).reply(Reply::status(204).header("ETag", "\"2\""));
+    script
+        .on(Expect::put(DOCUMENT).header("If-Match", "\"1\"").json(body))
+        .reply(Reply::status(204).header("ETag", "\"2\""));
     let application = apply(declaration(json!({})), Some("\"1\""), changes()).expect("written");
     assert!(application.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Applied(_))));
     assert_eq!((application.outcomes.len(), application.document_version.as_deref()), (3, Some("\"2\"")));
@@ -97,7 +103,8 @@ fn a_failed_condition_is_a_conflict_of_every_change() {
     script.on(Expect::get(DOCUMENT)).reply(found());
     script.on(Expect::put(DOCUMENT)).reply(Reply::status(412));
     let application = apply(declaration(json!({})), Some("\"1\""), changes()).expect("outcomes");
-    let is_conflict = |outcome: &Outcome| matches!(outcome, Outcome::Failed(error) if error.kind() == ErrorKind::Conflict);
+    let is_conflict =
+        |outcome: &Outcome| matches!(outcome, Outcome::Failed(error) if error.kind() == ErrorKind::Conflict);
     assert!(application.outcomes.iter().all(is_conflict));
     assert_eq!(application.document_version, None);
 }

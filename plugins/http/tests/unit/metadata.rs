@@ -54,7 +54,8 @@ fn the_rules_are_the_widest_that_an_integration_can_narrow() {
 #[test]
 fn the_schema_of_plugin_settings_is_closed_and_knows_what_the_host_needs() {
     let schema = metadata().custom_settings_metadata.expect("integrations of one's own are executed");
-    let names = schema["properties"].as_object().expect("properties").keys().map(String::as_str).collect::<BTreeSet<_>>();
+    let names =
+        schema["properties"].as_object().expect("properties").keys().map(String::as_str).collect::<BTreeSet<_>>();
     let expected = ["verify", "list", "create", "put", "delete", "replace", "sync", "destinationMetadata"];
     assert_eq!(names, BTreeSet::from(expected));
     assert_eq!(schema["additionalProperties"], false);

@@ -26,7 +26,9 @@ fn three_pages_are_walked_by_cursor() {
     let script = Script::new();
     let first = json!({"items": items(&["A", "B"]), "next": "c/1"});
     script.on(Expect::get(LIST).egress("api").no_body()).reply(Reply::json(200, first));
-    script.on(Expect::get(format!("{LIST}?cursor=c%2F1"))).reply(Reply::json(200, json!({"items": items(&["C"]), "next": 2})));
+    script
+        .on(Expect::get(format!("{LIST}?cursor=c%2F1")))
+        .reply(Reply::json(200, json!({"items": items(&["C"]), "next": 2})));
     script.on(Expect::get(format!("{LIST}?cursor=2"))).reply(Reply::json(200, json!({"items": [], "next": null})));
     let observation = observe(&crm(), None).expect("listed");
     assert_eq!(summary(&observation.entries[0]), ("A", Some("value of A"), Some("\"1\"")));
@@ -66,7 +68,8 @@ fn large_pages_end_a_call_early() {
 fn pages_are_counted_until_one_is_not_full() {
     let script = Script::new();
     let url = "{{baseUrl}}/v1/variables?page={{page}}&per_page=2";
-    let mut declaration = crm_operation("list", json!({"url": url, "items": "", "paging": {"type": "page", "size": 2}}));
+    let mut declaration =
+        crm_operation("list", json!({"url": url, "items": "", "paging": {"type": "page", "size": 2}}));
     declaration["list"].as_object_mut().expect("an object").remove("next");
     script.on(Expect::get(format!("{LIST}?page=1&per_page=2"))).reply(Reply::json(200, items(&["A", "B"])));
     script.on(Expect::get(format!("{LIST}?page=2&per_page=2"))).reply(Reply::json(200, items(&["C", "D"])));
@@ -85,9 +88,12 @@ fn pages_are_counted_until_one_is_not_full() {
 }
 
 fn by_link() -> Value {
-    let mut declaration = crm_operation("list", json!({
-        "url": "{{baseUrl}}/v1/variables", "items": "", "paging": {"type": "link"}, "headers": {"Accept": "application/json"}
-    }));
+    let mut declaration = crm_operation(
+        "list",
+        json!({
+            "url": "{{baseUrl}}/v1/variables", "items": "", "paging": {"type": "link"}, "headers": {"Accept": "application/json"}
+        }),
+    );
     declaration["list"].as_object_mut().expect("an object").remove("next");
     declaration
 }
@@ -107,7 +113,9 @@ fn links_are_followed_within_the_origin() {
 
 #[test]
 fn a_link_to_another_origin_is_not_followed() {
-    for target in ["https://evil.example/", "//evil.example/", "http://crm.example.com/", "https://crm.example.com@evil.example/"] {
+    for target in
+        ["https://evil.example/", "//evil.example/", "http://crm.example.com/", "https://crm.example.com@evil.example/"]
+    {
         let script = Script::new();
         let reply = Reply::json(200, items(&["A"])).header("Link", &format!("<{target}>; rel=\"next\""));
         script.on(Expect::get(LIST)).reply(reply);
@@ -150,7 +158,9 @@ fn without_a_value_pointer_only_names_are_known() {
 fn items_may_be_members_of_an_object() {
     let script = Script::new();
     let list = json!({"url": "{{baseUrl}}/v1/variables", "items": "/config", "value": ""});
-    script.on(Expect::get(LIST)).reply(Reply::json(200, json!({"config": {"A": "x", "B": 7, "C": null, "D": {"a": 1}}})));
+    script
+        .on(Expect::get(LIST))
+        .reply(Reply::json(200, json!({"config": {"A": "x", "B": 7, "C": null, "D": {"a": 1}}})));
     let observation = observe(&crm_with(json!({"list": list})), None).expect("listed");
     let expected = [("A", Some("x"), None), ("B", Some("7"), None), ("C", None, None), ("D", None, None)];
     assert_eq!(observation.entries.iter().map(summary).collect::<Vec<_>>(), expected);

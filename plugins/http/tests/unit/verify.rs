@@ -50,7 +50,9 @@ fn statuses_become_kinds_and_the_answer_is_not_repeated() {
 
 #[test]
 fn an_answer_of_another_shape_is_an_error() {
-    for reply in [Reply::json(200, json!({"name": "Ada"})), Reply::text(200, "<html>"), Reply::json(200, json!({"id": {}}))] {
+    for reply in
+        [Reply::json(200, json!({"name": "Ada"})), Reply::text(200, "<html>"), Reply::json(200, json!({"id": {}}))]
+    {
         let script = Script::new();
         script.on(Expect::get(ME)).reply(reply);
         assert_eq!(verify(crm()).expect_err("no account").kind(), ErrorKind::Other);
