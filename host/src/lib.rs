@@ -3,7 +3,9 @@
 //! A module is a layer; `ARCHITECTURE.md` beside this crate is the map, and a test holds the edges between the layers.
 
 pub mod api;
+pub mod app;
 pub mod build;
+pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod domain;
@@ -13,4 +15,5 @@ pub mod records;
 pub mod runtime;
 pub mod service;
 pub mod store;
+pub mod sync;
 pub mod telemetry;

@@ -6,24 +6,35 @@ use crate::records::access::{SigningKeysRecord, signing_keys};
 pub mod access;
 pub mod audit;
 pub mod auth_settings;
+pub mod connections;
 pub mod context;
+pub mod destinations;
 pub mod environments;
+pub mod failure;
 pub mod folders;
+pub mod host_key;
 pub mod idempotency;
 pub mod identities;
+pub mod integrations;
 pub mod keys;
+pub mod plugins;
 pub mod resolve;
 pub mod secrets;
+pub mod syncs;
 pub mod tenants;
 
 use access::Access;
 use audit::AuditLog;
+use connections::Connections;
 use context::Core;
 use environments::Environments;
 use folders::Folders;
 use idempotency::Idempotency;
 use identities::Identities;
+use integrations::Integrations;
 use keys::Keys;
+use plugins::catalogue::Catalogue;
+use plugins::{PluginPolicy, Plugins};
 use secrets::Secrets;
 use tenants::Tenants;
 
@@ -33,11 +44,14 @@ pub struct Services {
     pub core: Core,
     pub access: Access,
     pub audit: AuditLog,
+    pub connections: Connections,
     pub environments: Environments,
     pub folders: Folders,
     pub idempotency: Idempotency,
     pub identities: Identities,
+    pub integrations: Integrations,
     pub keys: Keys,
+    pub plugins: Plugins,
     pub secrets: Secrets,
     pub tenants: Tenants,
 }
@@ -47,16 +61,21 @@ impl Services {
     ///
     /// # Errors
     /// `unavailable` when the store or the operating system's randomness fails.
-    pub async fn open(core: Core) -> Result<Self> {
+    pub async fn open(core: Core, policy: PluginPolicy) -> Result<Self> {
         core.records.initialise().await?;
         let access = Access::open(core.clone()).await?;
+        let catalogue = Catalogue::new(core.records.clone(), core.runner.clone());
+        let connections = Connections::new(core.clone(), catalogue.clone());
         Ok(Self {
             audit: AuditLog::new(core.clone()),
+            connections: connections.clone(),
             environments: Environments::new(core.clone()),
             folders: Folders::new(core.clone()),
             idempotency: Idempotency::new(core.clone()),
             identities: Identities::new(core.clone(), access.clone()),
+            integrations: Integrations::new(core.clone(), catalogue.clone(), connections),
             keys: Keys::new(core.clone()),
+            plugins: Plugins::new(core.clone(), catalogue, policy),
             secrets: Secrets::new(core.clone()),
             tenants: Tenants::new(core.clone()),
             access,

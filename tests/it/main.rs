@@ -1,8 +1,15 @@
 //! All tests.
 
+mod api_access;
+mod api_frame;
+mod api_idempotency;
+mod api_tenants;
+mod authz_coverage;
 mod captured_log;
+mod openapi;
 mod plugin_build;
 mod runtime_calls;
 mod runtime_compile;
 mod runtime_guests;
+mod testbeds;
 mod tidy;

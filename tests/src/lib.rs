@@ -1,3 +1,6 @@
-//! Test harness.
+//! Test harness: the parts that stand in for the outside, and clients that speak to the host as callers do.
 
+pub mod api;
 pub mod guests;
+pub mod outside;
+pub mod testbed;

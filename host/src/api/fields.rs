@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
+pub(crate) use crate::domain::Patch;
 use crate::domain::error::violation;
 use crate::domain::{Code, Error, Violation};
 
@@ -69,6 +70,11 @@ impl<'c> At<'c> {
         None
     }
 
+    /// Passes on what a deeper check found; its pointers are those of the whole request.
+    pub(crate) fn complain(&self, violations: impl IntoIterator<Item = Violation>) {
+        violations.into_iter().for_each(|violation| self.complaints.push(violation));
+    }
+
     /// The place of a member or a list item below this one.
     pub(crate) fn below(&self, segment: &str) -> At<'c> {
         let pointer = if self.textual {
@@ -77,29 +83,6 @@ impl<'c> At<'c> {
             format!("{}/{}", self.pointer, segment.replace('~', "~0").replace('/', "~1"))
         };
         At { pointer, textual: self.textual, complaints: self.complaints }
-    }
-}
-
-/// What a partial update says of one member.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Patch<T> {
-    /// Left out: stays as it is.
-    #[default]
-    Keep,
-    /// `null`: cleared.
-    Clear,
-    /// A new value.
-    Set(T),
-}
-
-impl<T> Patch<T> {
-    /// The value after the update of `old`.
-    pub(crate) fn apply(self, old: Option<T>) -> Option<T> {
-        match self {
-            Self::Keep => old,
-            Self::Clear => None,
-            Self::Set(value) => Some(value),
-        }
     }
 }
 

@@ -49,6 +49,14 @@ pub fn environment() -> Environment {
         .collect()
 }
 
+/// The path of this program.
+///
+/// # Errors
+/// When the operating system does not tell.
+pub fn current_program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// The value of one variable.
 #[must_use]
 pub fn variable(environment: &Environment, name: &str) -> Option<String> {

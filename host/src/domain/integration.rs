@@ -12,7 +12,7 @@ mod redaction;
 mod shape;
 mod sync;
 
-pub use auth::{auth_settings_parameters, credential_parameters, filled_auth_settings};
+pub use auth::{AUTH_SCHEMES, auth_settings_parameters, credential_parameters, filled_auth_settings};
 pub use custom::{CustomBehaviour, check_custom};
 pub use document::{DOCUMENT_BYTES_MAX, ValidMetadata};
 pub use egress::{HostPattern, settings_named};

@@ -44,9 +44,9 @@ pub struct Surroundings<'a> {
     pub pointer: Pointer,
     /// Settings of a wider scope, which rules may look at.
     pub wider: Option<&'a Map<String, Value>>,
-    /// Secrets stored already: one whose mask is sent back is kept.
+    /// Values stored already, as text: a secret whose mask is sent back is kept.
     pub stored: Option<&'a BTreeMap<String, Secret<String>>>,
-    /// Whether a stored secret is also kept when it is not sent at all.
+    /// Whether a stored value is also kept when it is not sent at all.
     pub keeps_omitted: bool,
 }
 
@@ -125,6 +125,12 @@ impl Check<'_> {
 
     fn settle_absent(&self, pointer: &Pointer, settings: &mut Settings, violations: &mut Violations) {
         if self.surroundings.keeps_omitted && self.parameter.secret && self.keep_stored(settings) {
+            return;
+        }
+        if let Some(value) = rule::kept_value(self.parameter, self.surroundings) {
+            if let Some(value) = value::check(self.parameter, value, pointer, violations) {
+                settings.values.insert(self.parameter.name.clone(), value);
+            }
             return;
         }
         let default = self.parameter.default_value.as_deref().filter(|_| self.state.takes_default());

@@ -56,17 +56,6 @@ impl Resolve for ScriptedResolver {
     }
 }
 
-/// Short enough for a test, long enough for a busy machine.
-fn quick() -> Timeouts {
-    Timeouts {
-        lookup: Duration::from_millis(300),
-        connect: Duration::from_millis(300),
-        headers: Duration::from_millis(400),
-        total: Duration::from_millis(600),
-        idle: Duration::from_secs(5),
-    }
-}
-
 /// Loopback is open, and plain http allowed to the names of these tests.
 fn open_policy() -> EgressPolicy {
     let plain_http_hosts = ["*.test", "127.0.0.1"].map(|rule| rule.parse().unwrap()).to_vec();
@@ -79,7 +68,13 @@ fn egress(policy: EgressPolicy, resolver: &Arc<ScriptedResolver>) -> HyperEgress
 
 /// An egress for which `vault.test` is 127.0.0.1.
 fn open_egress() -> HyperEgress {
-    egress(open_policy(), &ScriptedResolver::new(&[&["127.0.0.1"]]))
+    timed_egress(Timeouts::default())
+}
+
+/// The same with other limits of time.
+fn timed_egress(timeouts: Timeouts) -> HyperEgress {
+    let resolver = ScriptedResolver::new(&[&["127.0.0.1"]]);
+    HyperEgress::builder(open_policy()).resolver(resolver).timeouts(timeouts).build()
 }
 
 fn entry(id: &str, host: &str, port: u16) -> EgressEntry {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use crate::domain::KeyedHash;
 use crate::domain::id::{DeploymentUid, TenantUid};
 
 /// Where a sealed record stands. It is not stored: the reader rebuilds it from where it found the record, so a record
@@ -37,14 +37,6 @@ pub enum SealError {
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]
     Randomness,
-}
-
-/// A keyed hash with the id of its key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeyedHash {
-    pub key_id: [u8; 16],
-    pub hash: [u8; 32],
 }
 
 /// What a keyed hash is for; each purpose has an independent random key, so hashes cannot be compared across purposes.

@@ -96,6 +96,14 @@ pub async fn list(
     Ok(found)
 }
 
+/// How many integrations there are, counted to `max`.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn count(view: &View, tenant: TenantUid, max: usize) -> Result<usize> {
+    Ok(view.scan_clear(&Key::new(tenant, Kind::IntegrationBySlug), None, max).await?.len())
+}
+
 /// Whether a slug is taken; held until commit.
 ///
 /// # Errors

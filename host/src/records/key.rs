@@ -126,6 +126,8 @@ kinds! {
     SyncDue = 0x4a, "sync-due";
     /// An approval, by sync uid.
     Approval = 0x4b, "approval";
+    /// How often a plugin's digest broke down for this tenant, by digest.
+    Quarantine = 0x4c, "quarantine";
     /// An audit event, appended.
     Audit = 0x60, "audit";
 }

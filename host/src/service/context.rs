@@ -138,3 +138,17 @@ impl HostCtx {
         self.claim.as_deref()
     }
 }
+
+#[cfg(test)]
+impl TenantCtx {
+    /// A context with every scope, for tests of what lies behind authorisation.
+    pub(crate) fn for_test(tenant: TenantUid, slug: Slug) -> Self {
+        let principal = Principal {
+            identity: crate::domain::id::IdentityUid::from_bytes([1; 16]),
+            name: "tester".to_owned(),
+            source: crate::domain::access::PrincipalSource::Host,
+            is_administrator: false,
+        };
+        Self::authorised(tenant, slug, principal, Scope::ALL.iter().copied().collect(), "request".to_owned())
+    }
+}

@@ -17,6 +17,20 @@ const SCOPE_CHARS_MAX: usize = 500;
 const WORD_CHARS_MAX: usize = 100;
 const AUTH_SETTINGS_MAX: usize = 50;
 const KEY_TEMPLATE_CHARS_MAX: usize = 500;
+/// Where an API key stands when its method does not say.
+const API_KEY_HEADER: &str = "X-Api-Key";
+
+/// Every scheme that an auth method may name, in the order in which they are shown.
+pub const AUTH_SCHEMES: [AuthScheme; 8] = [
+    AuthScheme::Unspecified,
+    AuthScheme::None,
+    AuthScheme::ApiKey,
+    AuthScheme::BearerToken,
+    AuthScheme::BasicAuth,
+    AuthScheme::OAuth2,
+    AuthScheme::AwsSigv4,
+    AuthScheme::Custom,
+];
 
 pub(super) fn check_methods(metadata: &ConfigMetadata, pointer: &Pointer, violations: &mut Violations) {
     if metadata.auth_metadata.len() > METHODS_MAX {
@@ -147,16 +161,16 @@ pub fn auth_settings_parameters(scheme: AuthScheme) -> Vec<Parameter> {
             setting("query", "The query parameter that carries the key, instead of a header."),
             setting("prefix", "Text before the key, a space included where one is wanted."),
         ],
-        AuthScheme::BearerToken => vec![setting("scheme", "The word before the token. `Bearer` when not set.")],
+        AuthScheme::BearerToken => vec![defaulted("scheme", "The word before the token in `Authorization`.", "Bearer")],
         AuthScheme::BasicAuth => vec![
-            setting("usernameParameter", "The parameter that holds the user name. `username` when not set."),
-            setting("passwordParameter", "The parameter that holds the password. `password` when not set."),
+            defaulted("usernameParameter", "The parameter that holds the user name.", "username"),
+            defaulted("passwordParameter", "The parameter that holds the password.", "password"),
         ],
         AuthScheme::AwsSigv4 => vec![
             Parameter {
                 kind: ParameterType::Boolean,
                 max_length: None,
-                ..setting("assumeRole", "Whether to assume the role `roleArn`.")
+                ..defaulted("assumeRole", "Whether `roleArn` is assumed with the given keys.", "false")
             },
             setting("exchangeEntry", "The egress entry through which the role is assumed."),
         ],
@@ -187,6 +201,10 @@ fn setting(name: &str, description: &str) -> Parameter {
     }
 }
 
+fn defaulted(name: &str, description: &str, default: &str) -> Parameter {
+    Parameter { default_value: Some(default.to_owned()), ..setting(name, description) }
+}
+
 fn header_setting(name: &str, description: &str) -> Parameter {
     // RFC 9110, 5.6.2: a header's name is a token.
     Parameter {
@@ -199,16 +217,49 @@ fn header_setting(name: &str, description: &str) -> Parameter {
 /// The method with the settings filled in that its scheme takes when none are given.
 #[must_use]
 pub fn filled_auth_settings(method: &AuthMethod) -> AuthMethod {
-    let settings = &method.auth_settings.parameters;
-    let defaults: &[(&str, &str)] = match method.scheme {
-        AuthScheme::BearerToken => &[("scheme", "Bearer")],
-        AuthScheme::BasicAuth => &[("usernameParameter", "username"), ("passwordParameter", "password")],
-        AuthScheme::ApiKey if settings.get("query").is_none_or(Value::is_null) => &[("header", "X-Api-Key")],
-        _ => &[],
-    };
-    let missing = defaults.iter().filter(|(name, _)| settings.get(*name).is_none_or(Value::is_null));
-    let missing: Map<String, Value> = missing.map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
     let mut filled = method.clone();
-    filled.auth_settings.parameters.extend(missing);
+    let given = &mut filled.auth_settings.parameters;
+    given.retain(|_, value| !value.is_null());
+    for parameter in auth_settings_parameters(method.scheme) {
+        let default = parameter.default_value.as_deref().and_then(|text| settings::from_text(&parameter, text));
+        if let Some(default) = default {
+            given.entry(parameter.name).or_insert(default);
+        }
+    }
+    if method.scheme == AuthScheme::ApiKey && !given.contains_key("query") {
+        given.entry("header").or_insert_with(|| Value::from(API_KEY_HEADER));
+    }
     filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_numbered_and_none_must_be_given() {
+        for scheme in AUTH_SCHEMES {
+            for (setting, index) in auth_settings_parameters(scheme).into_iter().zip(0..) {
+                assert!(!setting.required && setting.index == index, "{scheme:?} {}", setting.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_method_is_filled_with_what_its_scheme_takes_by_default() {
+        for (scheme, given, expect) in [
+            (AuthScheme::ApiKey, json!({}), json!({"header": "X-Api-Key"})),
+            (AuthScheme::ApiKey, json!({"query": "k"}), json!({"query": "k"})),
+            (AuthScheme::ApiKey, json!({"header": null}), json!({"header": "X-Api-Key"})),
+            (AuthScheme::BearerToken, json!({"scheme": "Bot"}), json!({"scheme": "Bot"})),
+            (AuthScheme::AwsSigv4, json!({}), json!({"assumeRole": false})),
+            (AuthScheme::None, json!({"x": 1}), json!({"x": 1})),
+        ] {
+            let mut method = AuthMethod { scheme, ..AuthMethod::default() };
+            method.auth_settings.parameters = given.as_object().expect("an object").clone();
+            let filled = filled_auth_settings(&method).auth_settings.parameters;
+            assert_eq!(Value::Object(filled), expect);
+        }
+    }
 }

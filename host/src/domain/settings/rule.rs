@@ -62,6 +62,12 @@ fn has_effect(rule: &Rule) -> bool {
     rule.effect != RuleEffect::Unspecified && rule.all.iter().all(|c| c.operator != RuleOperator::Unspecified)
 }
 
+/// The stored value of a parameter that is no secret, where it is kept although it was not sent.
+pub(super) fn kept_value(parameter: &Parameter, surroundings: &Surroundings<'_>) -> Option<Value> {
+    let stored = surroundings.stored.filter(|_| surroundings.keeps_omitted && !parameter.secret);
+    stored.and_then(|stored| stored.get(&parameter.name)).and_then(|text| from_text(parameter, text.expose()))
+}
+
 /// The settings that conditions look at, as text; of a secret only that it is there.
 struct Known(BTreeMap<String, Option<String>>);
 
@@ -78,7 +84,8 @@ impl Known {
                 continue;
             }
             let default = || parameter.default_value.as_deref().and_then(|text| from_text(parameter, text));
-            if let Some(value) = entered.cloned().or_else(default) {
+            let kept = || kept_value(parameter, surroundings);
+            if let Some(value) = entered.cloned().or_else(kept).or_else(default) {
                 known.insert(parameter.name.clone(), Some(to_text(&value)));
             }
         }

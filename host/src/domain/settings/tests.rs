@@ -240,6 +240,22 @@ fn a_mask_keeps_what_is_stored_and_nothing_else() {
 }
 
 #[test]
+fn what_is_omitted_is_kept_only_where_that_is_asked_for() {
+    let metadata = parameters(json!([{"name": "user", "required": true}, {"name": "port", "type": "Integer"}]));
+    let text = |text: &str| Secret::from(text);
+    let stored = BTreeMap::from([
+        ("user".to_owned(), text("u")),
+        ("port".to_owned(), text("7")),
+        ("gone".to_owned(), text("x")),
+    ]);
+    let kept = Surroundings { stored: Some(&stored), keeps_omitted: true, ..at_parameters() };
+    let settings = validate(&metadata, given(json!({})), &kept).unwrap();
+    assert_eq!(Value::Object(settings.values), json!({"user": "u", "port": 7}));
+    let replaced = Surroundings { keeps_omitted: false, ..kept };
+    assert_eq!(validate(&metadata, given(json!({})), &replaced).unwrap_err()[0].code, "required");
+}
+
+#[test]
 fn no_violation_repeats_a_value() {
     let metadata = parameters(json!([
         {"name": "a", "type": "Integer", "secret": true}, {"name": "b", "pattern": "x", "secret": true},

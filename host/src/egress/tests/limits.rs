@@ -10,14 +10,27 @@ use tokio::io::AsyncReadExt;
 use super::server::{Reply, Server, answer, ok};
 use super::*;
 
-fn quick_egress() -> HyperEgress {
-    let resolver = ScriptedResolver::new(&[&["127.0.0.1"]]);
-    HyperEgress::builder(open_policy()).resolver(resolver).timeouts(quick()).build()
+/// Far longer than any of these tests may take, and far from the limit that they set.
+const LONG: Duration = Duration::from_secs(20);
+
+fn short_total() -> Timeouts {
+    Timeouts { headers: LONG, total: Duration::from_millis(300), ..Timeouts::default() }
+}
+
+fn short_headers() -> Timeouts {
+    Timeouts { headers: Duration::from_millis(200), total: LONG, ..Timeouts::default() }
 }
 
 async fn outcome_of(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Result<InboundResponse, EgressFailure> {
+    outcome_within(Timeouts::default(), reply).await
+}
+
+async fn outcome_within(
+    timeouts: Timeouts,
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+) -> Result<InboundResponse, EgressFailure> {
     let server = Server::start(move |_| reply()).await;
-    let session = quick_egress().open(scope(server.port()), None);
+    let session = timed_egress(timeouts).open(scope(server.port()), None);
     let result = session.send(request("POST", &server.url("/"))).await;
     assert_eq!(session.observed().sent, 1);
     result
@@ -90,18 +103,22 @@ async fn an_endless_body_is_cut_off() {
 async fn a_trickling_body_ends_with_the_whole_time() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n".to_vec();
     let started = Instant::now();
-    let result = outcome_of(move || Reply::Endless(head.clone(), b"x".to_vec(), Duration::from_millis(10))).await;
+    let result =
+        outcome_within(short_total(), move || Reply::Endless(head.clone(), b"x".to_vec(), Duration::from_millis(10)))
+            .await;
     assert!(is_unknown(&result), "{result:?}");
-    assert!(started.elapsed() >= quick().total && started.elapsed() < 4 * quick().total);
+    assert!(started.elapsed() >= short_total().total && started.elapsed() < LONG);
 }
 
 #[tokio::test]
 async fn trickling_headers_end_with_their_time() {
     let line = b"HTTP/1.1 200 OK\r\nx-a: ".to_vec();
     let started = Instant::now();
-    let result = outcome_of(move || Reply::Endless(line.clone(), b"x".to_vec(), Duration::from_millis(10))).await;
+    let result =
+        outcome_within(short_headers(), move || Reply::Endless(line.clone(), b"x".to_vec(), Duration::from_millis(10)))
+            .await;
     assert!(is_unknown(&result), "{result:?}");
-    assert!(started.elapsed() < quick().total);
+    assert!(started.elapsed() >= short_headers().headers && started.elapsed() < LONG);
 }
 
 #[tokio::test]
@@ -140,7 +157,7 @@ async fn a_reset_after_the_request_was_read_leaves_the_outcome_unknown() {
         // Closing with bytes unread makes the system reset the connection.
         stream.read_exact(&mut [0; 64]).await.unwrap();
     });
-    let session = quick_egress().open(scope(port), None);
+    let session = open_egress().open(scope(port), None);
     let mut request = request("PUT", &format!("http://vault.test:{port}/"));
     request.body = Some(vec![b'x'; 64 * 1024]);
     let result = session.send(request).await;
@@ -152,31 +169,32 @@ async fn a_reset_after_the_request_was_read_leaves_the_outcome_unknown() {
 #[tokio::test]
 async fn silence_leaves_the_outcome_unknown() {
     let started = Instant::now();
-    let result = outcome_of(|| Reply::Hang).await;
+    let result = outcome_within(short_headers(), || Reply::Hang).await;
     assert!(is_unknown(&result), "{result:?}");
-    assert!(started.elapsed() < quick().total);
+    assert!(started.elapsed() >= short_headers().headers && started.elapsed() < LONG);
 }
 
 #[tokio::test]
 async fn the_guest_may_wait_shorter_but_not_longer() {
     let server = Server::start(|_| Reply::Hang).await;
-    let session = quick_egress().open(scope(server.port()), None);
-    for (timeout, at_most) in [(Duration::from_millis(50), 350), (Duration::from_secs(600), 2_000)] {
+    let short = Duration::from_millis(200);
+    for (timeouts, timeout) in [(Timeouts::default(), short), (short_headers(), Duration::from_secs(600))] {
+        let session = timed_egress(timeouts).open(scope(server.port()), None);
         let started = Instant::now();
         let result = session.send(OutboundRequest { timeout: Some(timeout), ..request("GET", &server.url("/")) }).await;
         assert!(is_unknown(&result), "{result:?}");
-        assert!(started.elapsed() < Duration::from_millis(at_most), "{timeout:?}");
+        assert!(started.elapsed() < Timeouts::default().headers, "{timeout:?}");
     }
 }
 
 #[tokio::test]
 async fn nothing_is_sent_after_the_deadline() {
     let server = Server::start(|_| Reply::Hang).await;
-    let past = quick_egress().open(scope(server.port()), Some(Instant::now()));
+    let past = open_egress().open(scope(server.port()), Some(Instant::now()));
     assert_eq!(get(&past, &server, "/").await.unwrap_err(), EgressFailure::Budget);
     assert_eq!(server.connections(), 0);
 
-    let soon = quick_egress().open(scope(server.port()), Some(Instant::now() + Duration::from_millis(100)));
+    let soon = open_egress().open(scope(server.port()), Some(Instant::now() + Duration::from_millis(300)));
     assert!(is_unknown(&get(&soon, &server, "/").await), "it was under way at the deadline");
     assert_eq!(get(&soon, &server, "/").await.unwrap_err(), EgressFailure::Budget);
     assert_eq!(server.received().len(), 1);
@@ -185,7 +203,7 @@ async fn nothing_is_sent_after_the_deadline() {
 #[tokio::test]
 async fn requests_beyond_the_budget_are_refused() {
     let server = Server::start(|_| ok("")).await;
-    let session = quick_egress().open(EgressScope { requests_max: 2, ..scope(server.port()) }, None);
+    let session = open_egress().open(EgressScope { requests_max: 2, ..scope(server.port()) }, None);
     assert!(get(&session, &server, "/").await.is_ok());
     assert!(session.send(request("GET", "https://other.test/")).await.is_err(), "a denied request costs nothing");
     assert!(get(&session, &server, "/").await.is_ok());
@@ -234,7 +252,8 @@ async fn a_slow_resolver_is_not_waited_for() {
             std::future::pending().await
         }
     }
-    let egress = HyperEgress::builder(open_policy()).resolver(Arc::new(Never)).timeouts(quick()).build();
+    let timeouts = Timeouts { lookup: Duration::from_millis(50), ..Timeouts::default() };
+    let egress = HyperEgress::builder(open_policy()).resolver(Arc::new(Never)).timeouts(timeouts).build();
     let result = egress.open(scope(80), None).send(request("GET", "http://vault.test/")).await;
     assert!(matches!(result, Err(EgressFailure::NotSent(_))), "{result:?}");
 }

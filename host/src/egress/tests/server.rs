@@ -73,6 +73,7 @@ pub(super) struct Server {
 struct State {
     received: Mutex<Vec<Received>>,
     connections: AtomicUsize,
+    open_connections: AtomicUsize,
 }
 
 impl Server {
@@ -121,6 +122,11 @@ impl Server {
         received[0].clone()
     }
 
+    /// Connections that the client has not closed.
+    pub(super) fn open_connections(&self) -> usize {
+        self.state.open_connections.load(Ordering::SeqCst)
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
@@ -137,21 +143,23 @@ async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, handler: H
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let connection = state.connections.fetch_add(1, Ordering::SeqCst);
+        state.open_connections.fetch_add(1, Ordering::SeqCst);
         let (handler, state, acceptor) = (Arc::clone(&handler), Arc::clone(&state), acceptor.clone());
         tasks.spawn(async move {
             match acceptor {
-                None => serve(stream, connection, handler, state).await,
+                None => serve(stream, connection, handler, &state).await,
                 Some(acceptor) => match acceptor.accept(stream).await {
-                    Ok(stream) => serve(stream, connection, handler, state).await,
+                    Ok(stream) => serve(stream, connection, handler, &state).await,
                     Err(_) => None,
                 },
-            }
+            };
+            state.open_connections.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }
 
 /// Ends with `None` when the client went away.
-async fn serve<S>(mut stream: S, connection: usize, handler: Handler, state: Arc<State>) -> Option<()>
+async fn serve<S>(mut stream: S, connection: usize, handler: Handler, state: &State) -> Option<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -165,7 +173,8 @@ where
                 write(&mut stream, &bytes).await?;
                 return stream.shutdown().await.ok();
             }
-            Reply::Hang => std::future::pending().await,
+            // Until the client closes.
+            Reply::Hang => return stream.read_u8().await.ok().map(drop),
             Reply::Endless(first, again, pause) => {
                 write(&mut stream, &first).await?;
                 loop {

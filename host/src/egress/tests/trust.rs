@@ -72,8 +72,7 @@ async fn a_server_without_tls_is_not_spoken_to_in_plain() {
     let server = Server::start(|_| ok("")).await;
     let url = server.url("/").replace("http://", "https://");
     let timeouts = Timeouts { headers: Duration::from_millis(200), ..Timeouts::default() };
-    let resolver = ScriptedResolver::new(&[&["127.0.0.1"]]);
-    let egress = HyperEgress::builder(open_policy()).resolver(resolver).timeouts(timeouts).build();
+    let egress = timed_egress(timeouts);
     let session = egress.open(EgressScope { auth: bearer("token-value"), ..scope(server.port()) }, None);
     let result = session.send(request("GET", &url)).await;
     assert!(matches!(result, Err(EgressFailure::NotSent(_))), "{result:?}");

@@ -1,0 +1,125 @@
+//! `serve` and `check`.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::ServeArguments;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use crate::app::{App, Ground, Program, RootKeyOrigin, StartError};
+use crate::config::{self, Config, ConfigError, Overrides, source};
+use crate::domain::Secret;
+use crate::service::plugins::PluginPolicy;
+use crate::telemetry::{self, LogFormat};
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::chain(Exit::Usage, &error).hint("every option is described in host/config.default.toml")
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::chain(Exit::Unavailable, &error)
+    }
+}
+
+/// Runs the host until it is told to stop.
+pub(super) async fn serve(arguments: &ServeArguments, output: Output) -> Result<(), Failure> {
+    let config = configured(arguments)?;
+    begin_logging(&config)?;
+    let app = App::start(&config, &program(PluginPolicy::default())?).await?;
+    announce(&app, arguments, output)?;
+    stopped().await;
+    output.note("stopping");
+    app.stop().await?;
+    Ok(())
+}
+
+/// Checks everything that a start needs, without serving.
+pub(super) async fn check(arguments: &ServeArguments, output: Output) -> Result<(), Failure> {
+    let config = configured(arguments)?;
+    let ground = Ground::open(&config, &program(PluginPolicy::default())?, None).await?;
+    ground.services.check_ready().await?;
+    let failed = ground.services.plugins.load_active().await?;
+    ground.close().await?;
+    if !failed.is_empty() {
+        let mut failure = Failure::new(Exit::Unavailable, "not every active plugin can be loaded");
+        failure.details = failed.into_iter().map(|(plugin, error)| format!("{plugin}: {error}")).collect();
+        return Err(failure);
+    }
+    let report = json!({ "configuration": "ok", "store": "ok", "rootKey": "ok", "plugins": "ok" });
+    output.data(&report, |_| "configuration, store, root key and plugins are in order".to_owned());
+    Ok(())
+}
+
+fn configured(arguments: &ServeArguments) -> Result<Config, Failure> {
+    let mut overrides = Overrides::default();
+    if let Some(listen) = arguments.listen {
+        overrides.0.push(("server", "listen", listen.to_string()));
+    }
+    if let Some(directory) = &arguments.data_dir {
+        overrides.0.push(("store", "data_dir", directory.display().to_string()));
+    }
+    Ok(config::load(arguments.config.as_deref(), &source::environment(), &overrides)?)
+}
+
+pub(super) fn begin_logging(config: &Config) -> Result<(), Failure> {
+    let format = if config.telemetry.json { LogFormat::Json } else { LogFormat::Text };
+    telemetry::begin_logging(format, &config.telemetry.log).map_err(|error| Failure::chain(Exit::Usage, &error))
+}
+
+/// This program, which is its own compile worker.
+pub(super) fn program(policy: PluginPolicy) -> Result<Program, Failure> {
+    let path = source::current_program().map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
+    Ok(Program { compile_worker: (path, vec![OsString::from("compile-worker")]), policy })
+}
+
+fn announce(app: &App, arguments: &ServeArguments, output: Output) -> Result<(), Failure> {
+    output.note(&format!("listening on http://{}", app.address));
+    match &app.root_key {
+        RootKeyOrigin::NewFile(path) => output.note(&format!(
+            "made the root key {}: keep a copy of it apart from the data; without it nothing stored can be read",
+            path.display()
+        )),
+        RootKeyOrigin::File(path) => output.note(&format!("root key: {}", path.display())),
+        RootKeyOrigin::Environment(variable) => output.note(&format!("root key: ${variable}")),
+    }
+    let Some(token) = &app.administrator_token else { return Ok(()) };
+    match &arguments.administrator_token_file {
+        Some(path) => {
+            write_private(path, token)?;
+            output.note(&format!("wrote the administrator's token to {}", path.display()));
+        }
+        None => output.note(&format!("the administrator's token, shown this once: {}", token.expose())),
+    }
+    Ok(())
+}
+
+pub(super) fn write_private(path: &Path, content: &Secret<String>) -> Result<(), Failure> {
+    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    opened.and_then(|mut file| writeln!(file, "{}", content.expose())).map_err(|error| {
+        let mut failure = Failure::chain(Exit::Usage, &error);
+        failure.message = format!("`{}` cannot be written: {error}", path.display());
+        failure
+    })
+}
+
+/// Waits for the signal to stop: SIGINT or SIGTERM.
+pub(super) async fn stopped() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        // Without a handler the signal ends the process by itself.
+        Err(_) => std::future::pending().await,
+    }
+}

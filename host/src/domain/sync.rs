@@ -1,0 +1,34 @@
+//! Syncs: what is carried where, how a plan is written down, what is remembered of each key, and what a run tells.
+//!
+//! Nothing in here holds a secret value, except [`DesiredItem`] and [`DesiredSecret`], which are never stored.
+
+mod definition;
+mod desired;
+mod ledger;
+pub mod mapping;
+mod plan;
+mod run;
+mod selection;
+
+pub use definition::{
+    Deletion, InitialSync, KeyCase, OnConflict, OnDrift, OnInvalid, OnUnresolvedReference, Selection, SyncOptions,
+    SyncSpec,
+};
+pub use desired::{DesiredItem, DesiredSecret};
+pub use ledger::{Intent, IntentOperation, LedgerEntry, Owned};
+pub use plan::{Action, Approval, Block, BlockReason, Plan, PlanCounts, PlanHash, PlanItem, PlannedWrite, Reason};
+pub use run::{
+    FailureClass, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunState, RunStep, SyncState,
+    Trigger,
+};
+pub use selection::Selector;
+
+use super::Violation;
+
+/// Everything wrong with a sync that can be told without a store and without its plugin.
+#[must_use]
+pub fn violations(spec: &SyncSpec) -> Vec<Violation> {
+    let mut violations = Selector::new(&spec.source).err().unwrap_or_default();
+    violations.extend(mapping::violations(&spec.options));
+    violations
+}

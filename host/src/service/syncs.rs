@@ -1,0 +1,76 @@
+//! Syncs: define, read, pause, run, follow. What a run does is the engine's; here is only what is wanted of it.
+
+mod check;
+mod define;
+mod read;
+mod remove;
+mod run;
+pub mod trigger;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::context::Core;
+use super::destinations::Destinations;
+use crate::domain::id::{SyncUid, TenantUid};
+use crate::domain::sync::{Block, ItemOutcome, Plan, Run, SyncState};
+use crate::domain::{Result, Timestamp, Version};
+use crate::records::syncs::SyncRecord;
+
+/// Makes plans without carrying them out; the engine does.
+#[async_trait]
+pub trait Planner: Send + Sync + 'static {
+    /// What a run of the sync would do now. Nothing is written, here or there.
+    ///
+    /// # Errors
+    /// Whatever would stop the run before its first write.
+    async fn preview(&self, tenant: TenantUid, sync: SyncUid) -> Result<Preview>;
+}
+
+/// A plan, and what stands against it.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    pub plan: Plan,
+    pub blocked: Option<Block>,
+}
+
+/// A sync with how it stands.
+#[derive(Clone, Debug)]
+pub struct SyncView {
+    /// With the path of its source as it is now.
+    pub record: SyncRecord,
+    pub version: Version,
+    pub state: SyncState,
+    pub wanted_generation: u64,
+    pub attempted_generation: u64,
+    pub applied_generation: u64,
+    pub last_run: Option<Run>,
+    /// When a failed run is tried again.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// A run with what became of each key.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    pub run: Run,
+    pub outcomes: Vec<ItemOutcome>,
+    /// The plan that it carried out, or that waits for approval.
+    pub plan: Option<Plan>,
+}
+
+/// Syncs of a tenant.
+#[derive(Clone)]
+pub struct Syncs {
+    core: Core,
+    destinations: Arc<dyn Destinations>,
+    planner: Arc<dyn Planner>,
+}
+
+impl Syncs {
+    /// The service over this ground.
+    #[must_use]
+    pub fn new(core: Core, destinations: Arc<dyn Destinations>, planner: Arc<dyn Planner>) -> Self {
+        Self { core, destinations, planner }
+    }
+}

@@ -1,0 +1,220 @@
+//! Making and changing syncs.
+
+use super::read::{found, viewed};
+use super::{SyncView, Syncs, trigger};
+use crate::domain::access::Scope;
+use crate::domain::error::violation;
+use crate::domain::id::{EnvironmentUid, FolderUid, SyncUid, TenantUid};
+use crate::domain::name::Slug;
+use crate::domain::sync::{InitialSync, OnConflict, SyncSpec, Trigger};
+use crate::domain::{Code, Error, Expected, Result, Violation};
+use crate::records::sync_state::{self, Status, Wanted};
+use crate::records::syncs::{self, Pause, SyncRecord};
+use crate::records::{Transaction, View};
+use crate::service::audit;
+use crate::service::context::TenantCtx;
+use crate::service::destinations::Target;
+use crate::service::resolve::folder_at;
+use crate::transact;
+
+/// Characters of a display name.
+const DISPLAY_NAME_CHARS_MAX: usize = 100;
+/// Globs, tags, metadata members and explicit names, each.
+const ENTRIES_MAX: usize = 1_000;
+
+impl Syncs {
+    /// Makes a sync and asks whether its destination can be written to. It does not run by that: its first run begins with
+    /// the first change of its source, or when somebody asks for it.
+    ///
+    /// # Errors
+    /// `scope_missing`, `already_exists`, `not_supported`, `invalid_request` with every violation.
+    pub async fn create(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
+        ctx.require(Scope::SyncsWrite)?;
+        refuse_unbuilt(&spec)?;
+        let now = self.core.clock.now();
+        let uid = SyncUid::generate();
+        let record = transact!(self.core.records, |tx| {
+            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
+            let record = SyncRecord {
+                uid,
+                spec: spec.clone(),
+                folder,
+                environment,
+                connection,
+                revision: 1,
+                pause: None,
+                removal: None,
+                created_at: now,
+                modified_at: now,
+            };
+            if !syncs::insert(&mut tx, ctx.tenant(), &record).await? {
+                return Err(Error::new(Code::AlreadyExists, "a sync with this id exists"));
+            }
+            Wanted { generation: 1, ..Wanted::default() }.write(&mut tx, ctx.tenant(), uid).await?;
+            audit::record(&mut tx, ctx, now, "syncs.create", uid.to_string()).await?;
+            record
+        });
+        let state = self.probe(ctx.tenant(), &record.spec).await?;
+        transact!(self.core.records, |tx| {
+            let status = Status::read_for_update(&mut tx, ctx.tenant(), uid).await?;
+            if status.last_run.is_none() {
+                Status { state, at: now, ..status }.write(&mut tx, ctx.tenant(), uid).await?;
+            }
+        });
+        let view = self.core.records.view().await?;
+        viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), &record.spec.id).await?).await
+    }
+
+    /// Changes a sync, whole; the id stays. A changed sync that runs by itself runs again.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `precondition_failed`, `not_supported`, `invalid_request` with every violation.
+    pub async fn update(&self, ctx: &TenantCtx, slug: &Slug, spec: SyncSpec, expected: &Expected) -> Result<SyncView> {
+        ctx.require(Scope::SyncsWrite)?;
+        refuse_unbuilt(&spec)?;
+        let spec = SyncSpec { id: slug.clone(), ..spec };
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let before = for_update(&mut tx, ctx, slug, expected).await?;
+            refuse_going(&before)?;
+            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
+            let after = SyncRecord {
+                spec: spec.clone(),
+                folder,
+                environment,
+                connection,
+                revision: before.revision + 1,
+                pause: before.pause.filter(|pause| *pause == Pause::Owner),
+                modified_at: now,
+                ..before.clone()
+            };
+            syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            let cause = (Trigger::Definition, trigger::Pace::Debounced);
+            trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
+            audit::record(&mut tx, ctx, now, "syncs.update", after.uid.to_string()).await?;
+        });
+        self.reread(ctx, slug).await
+    }
+
+    /// Stops a sync from running; a run that has begun ends.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn pause(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
+        ctx.require(Scope::SyncsRun)?;
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let before = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
+            refuse_going(&before)?;
+            let after = SyncRecord { pause: Some(Pause::Owner), modified_at: now, ..before.clone() };
+            syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            sync_state::delete_due(&mut tx, ctx.tenant(), after.uid);
+            audit::record(&mut tx, ctx, now, "syncs.pause", after.uid.to_string()).await?;
+        });
+        self.reread(ctx, slug).await
+    }
+
+    /// Lets a paused sync run again; what changed meanwhile is carried now, where it runs by itself.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `invalid_request` when the source is gone.
+    pub async fn resume(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
+        ctx.require(Scope::SyncsRun)?;
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let before = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
+            refuse_going(&before)?;
+            let (environment, folder) = match before.pause {
+                Some(Pause::SourceMissing) => self.check(tx.view(), ctx.tenant(), &before.spec).await?,
+                Some(Pause::Owner) | None => (before.environment, before.folder),
+            };
+            let after = SyncRecord { pause: None, environment, folder, modified_at: now, ..before.clone() };
+            syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            let cause = (Trigger::Definition, trigger::Pace::Debounced);
+            trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
+            audit::record(&mut tx, ctx, now, "syncs.resume", after.uid.to_string()).await?;
+        });
+        self.reread(ctx, slug).await
+    }
+
+    pub(super) async fn reread(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
+        let view = self.core.records.view().await?;
+        viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), slug).await?).await
+    }
+
+    /// Everything that can be checked without the vendor, at once, but for the destination: that is the plugin's.
+    async fn check(&self, view: &View, tenant: TenantUid, spec: &SyncSpec) -> Result<(EnvironmentUid, FolderUid)> {
+        let mut violations = crate::domain::sync::violations(spec);
+        violations.extend(too_large(spec));
+        let place = folder_at(view, tenant, &spec.source.environment, &spec.source.path).await;
+        match place {
+            Ok(place) if violations.is_empty() => Ok(place),
+            Ok(_) => Err(Error::invalid(violations)),
+            Err(error) if error.code() == Code::NotFound => {
+                violations.push(Violation::new("/source", violation::UNKNOWN_REFERENCE, error.detail()));
+                Err(Error::invalid(violations))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The sync to be changed, held to the version that the caller knows.
+pub(super) async fn for_update(
+    tx: &mut Transaction,
+    ctx: &TenantCtx,
+    slug: &Slug,
+    expected: &Expected,
+) -> Result<SyncRecord> {
+    let found = syncs::find_for_update(tx, ctx.tenant(), slug).await?;
+    let found = found.ok_or_else(|| Error::not_found("sync"))?;
+    expected.check(found.version)?;
+    Ok(found.value)
+}
+
+pub(super) fn target(spec: &SyncSpec) -> Target<'_> {
+    Target { integration: &spec.integration, config: spec.config, destination: &spec.destination }
+}
+
+/// A sync whose secrets are being removed can be run again and deleted again, nothing else.
+fn refuse_going(record: &SyncRecord) -> Result<()> {
+    match record.removal {
+        None => Ok(()),
+        Some(_) => Err(Error::new(Code::WrongState, "the sync is being deleted")),
+    }
+}
+
+/// Import is documented and comes later; accepting it silently would lose values.
+fn refuse_unbuilt(spec: &SyncSpec) -> Result<()> {
+    let options = &spec.options;
+    let imports_first = matches!(
+        options.initial_sync_behavior,
+        Some(InitialSync::ImportPrioritizeSource | InitialSync::ImportPrioritizeDestination)
+    );
+    if options.on_conflict == OnConflict::Import || imports_first {
+        return Err(Error::new(Code::NotSupported, "importing from the destination is not built in this version"));
+    }
+    Ok(())
+}
+
+fn too_large(spec: &SyncSpec) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if spec.display_name.chars().count() > DISPLAY_NAME_CHARS_MAX {
+        let detail = format!("has at most {DISPLAY_NAME_CHARS_MAX} characters");
+        violations.push(Violation::new("/displayName", violation::TOO_LONG, detail));
+    }
+    for (pointer, entries) in [
+        ("/source/include", spec.source.include.len()),
+        ("/source/exclude", spec.source.exclude.len()),
+        ("/source/tags", spec.source.tags.len()),
+        ("/source/metadata", spec.source.metadata.len()),
+        ("/options/keyNames", spec.options.key_names.len()),
+    ] {
+        if entries > ENTRIES_MAX {
+            violations.push(Violation::new(pointer, violation::TOO_LONG, format!("has at most {ENTRIES_MAX} entries")));
+        }
+    }
+    violations
+}

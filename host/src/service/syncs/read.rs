@@ -1,0 +1,160 @@
+//! Reading syncs and their runs.
+
+use super::{Preview, RunView, SyncView, Syncs};
+use crate::domain::access::Scope;
+use crate::domain::id::{RunUid, TenantUid};
+use crate::domain::name::Slug;
+use crate::domain::sync::{Run, RunStep, SyncState};
+use crate::domain::{Error, Result, Versioned};
+use crate::records::sync_state::{Applied, Attempted, Status, Wanted};
+use crate::records::syncs::{self, SyncRecord};
+use crate::records::{View, environments, folders, runs};
+use crate::service::context::TenantCtx;
+
+/// The most syncs on one page.
+pub const PAGE_MAX: usize = 500;
+
+impl Syncs {
+    /// One sync.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn read(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let found = found(&view, ctx.tenant(), slug).await?;
+        viewed(&view, ctx.tenant(), found).await
+    }
+
+    /// At most `limit` syncs in the order of their ids, after the id `after` where given.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub async fn list(&self, ctx: &TenantCtx, after: Option<&Slug>, limit: usize) -> Result<Vec<SyncView>> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let mut listed = Vec::new();
+        for found in syncs::list(&view, ctx.tenant(), after, limit.min(PAGE_MAX)).await? {
+            listed.push(viewed(&view, ctx.tenant(), found).await?);
+        }
+        Ok(listed)
+    }
+
+    /// What a run would do now.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, and whatever would stop the run before its first write.
+    pub async fn plan(&self, ctx: &TenantCtx, slug: &Slug) -> Result<Preview> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let record = found(&view, ctx.tenant(), slug).await?.value;
+        self.planner.preview(ctx.tenant(), record.uid).await
+    }
+
+    /// The runs that are kept, newest first.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn runs(&self, ctx: &TenantCtx, slug: &Slug) -> Result<Vec<Run>> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let record = found(&view, ctx.tenant(), slug).await?.value;
+        runs::list(&view, ctx.tenant(), record.uid).await
+    }
+
+    /// One run with what became of each key.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn read_run(&self, ctx: &TenantCtx, slug: &Slug, run: RunUid) -> Result<RunView> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let record = found(&view, ctx.tenant(), slug).await?.value;
+        let run = runs::read(&view, ctx.tenant(), record.uid, run).await?.ok_or_else(|| Error::not_found("run"))?;
+        let outcomes = runs::outcomes(&view, ctx.tenant(), run.uid).await?;
+        let plan = runs::plan(&view, ctx.tenant(), run.uid).await?;
+        Ok(RunView { run, outcomes, plan })
+    }
+
+    /// Steps of a run after a sequence number, and whether the run is over. Waits for the next step where there is none yet.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn follow_run(
+        &self,
+        ctx: &TenantCtx,
+        slug: &Slug,
+        run: RunUid,
+        after: u64,
+    ) -> Result<(Vec<(u64, RunStep)>, bool)> {
+        ctx.require(Scope::SyncsRead)?;
+        let record = found(&self.core.records.view().await?, ctx.tenant(), slug).await?.value;
+        let mut changes = self.core.records.store().watch(runs::log(ctx.tenant(), run).as_bytes());
+        loop {
+            changes.borrow_and_update();
+            let view = self.core.records.view().await?;
+            let found = runs::read(&view, ctx.tenant(), record.uid, run).await?;
+            let is_over = found.ok_or_else(|| Error::not_found("run"))?.state.is_final();
+            let steps = runs::events(&view, ctx.tenant(), run, after, PAGE_MAX).await?;
+            if !steps.is_empty() || is_over {
+                return Ok((steps, is_over));
+            }
+            if changes.changed().await.is_err() {
+                return Ok((steps, is_over));
+            }
+        }
+    }
+}
+
+/// The sync behind a slug.
+pub(super) async fn found(view: &View, tenant: TenantUid, slug: &Slug) -> Result<Versioned<SyncRecord>> {
+    syncs::find(view, tenant, slug).await?.ok_or_else(|| Error::not_found("sync"))
+}
+
+/// The sync with how it stands.
+pub(super) async fn viewed(
+    view: &View,
+    tenant: TenantUid,
+    Versioned { value: mut record, version }: Versioned<SyncRecord>,
+) -> Result<SyncView> {
+    let uid = record.uid;
+    let (wanted, status) = (Wanted::read(view, tenant, uid).await?, Status::read(view, tenant, uid).await?);
+    let last_run = match wanted.running.or(status.last_run) {
+        Some(run) => runs::read(view, tenant, uid, run).await?,
+        None => None,
+    };
+    follow_source(view, tenant, &mut record).await?;
+    Ok(SyncView {
+        state: state(&record, &wanted, &status),
+        wanted_generation: wanted.generation,
+        attempted_generation: Attempted::read(view, tenant, uid).await?.generation,
+        applied_generation: Applied::read(view, tenant, uid).await?.generation,
+        retry_at: wanted.pending.and_then(|pending| pending.not_before),
+        last_run,
+        record,
+        version,
+    })
+}
+
+fn state(record: &SyncRecord, wanted: &Wanted, status: &Status) -> SyncState {
+    if record.pause.is_some() {
+        SyncState::Paused
+    } else if wanted.running.is_some() {
+        SyncState::Running
+    } else if wanted.pending.is_some() {
+        SyncState::Pending
+    } else {
+        status.state
+    }
+}
+
+/// Shows the source under its present name: the folder is followed through renames.
+async fn follow_source(view: &View, tenant: TenantUid, record: &mut SyncRecord) -> Result<()> {
+    let Some(environment) = environments::read(view, tenant, record.environment).await? else { return Ok(()) };
+    if folders::read(view, tenant, record.folder).await?.is_some() {
+        let (_, path) = folders::path_of(view, tenant, record.folder).await?;
+        record.spec.source.environment = environment.slug;
+        record.spec.source.path = path;
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Deleting syncs. Here it is only said; the engine does it.
+
+use super::Syncs;
+use super::define::for_update;
+use super::trigger::{self, Pace};
+use crate::domain::access::Scope;
+use crate::domain::name::Slug;
+use crate::domain::sync::Trigger;
+use crate::domain::{Error, Expected, Result};
+use crate::records::sync_state::{Fence, Place};
+use crate::records::syncs::{self, Removal, SyncRecord};
+use crate::service::audit;
+use crate::service::context::TenantCtx;
+use crate::transact;
+
+impl Syncs {
+    /// Deletes a sync. The destination stays as it is; with [`Removal::RemoveSecrets`] what is ours there, and still as we
+    /// left it, is deleted first, and the sync goes only when that succeeded.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `precondition_failed`.
+    pub async fn delete(&self, ctx: &TenantCtx, slug: &Slug, removal: Removal, expected: &Expected) -> Result<()> {
+        ctx.require(Scope::SyncsWrite)?;
+        let now = self.core.clock.now();
+        let by = ctx.principal().name.clone();
+        transact!(self.core.records, |tx| {
+            let before = for_update(&mut tx, ctx, slug, expected).await?;
+            let wrote = Place::read(tx.view(), ctx.tenant(), before.uid).await?.identity.is_some();
+            // Where nothing was ever written there is nothing to delete, and nobody to ask.
+            let removal = if wrote { removal } else { Removal::KeepSecrets };
+            let after = SyncRecord { removal: Some(removal), modified_at: now, ..before.clone() };
+            if removal == Removal::KeepSecrets {
+                syncs::free_slug(&mut tx, ctx.tenant(), &before).await?;
+            }
+            syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            // Whatever run is under way can write nothing more.
+            let fence = Fence::read_for_update(&mut tx, ctx.tenant(), after.uid).await?;
+            Fence { number: fence.number + 1 }.write(&mut tx, ctx.tenant(), after.uid).await?;
+            let cause = (Trigger::Manual { by: by.clone() }, Pace::AtOnce);
+            trigger::raise(&mut tx, ctx.tenant(), &after, cause, now)
+                .await?
+                .ok_or_else(|| Error::internal("a sync on its way out is active"))?;
+            audit::record(&mut tx, ctx, now, "syncs.delete", after.uid.to_string()).await?;
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! Triggers: all that makes a run wanted only raises a number. Ten edits are one run.
+
+use std::time::Duration;
+
+use crate::domain::id::{ConnectionUid, RunUid, SyncUid, TenantUid};
+use crate::domain::sync::{Run, RunState, Trigger};
+use crate::domain::{Result, Timestamp};
+use crate::records::sync_state::{self, Pending, Wanted};
+use crate::records::syncs::{self, SyncRecord};
+use crate::records::{Transaction, runs};
+
+/// A run begins so long after the last trigger ...
+const DEBOUNCE: Duration = Duration::from_secs(2);
+/// ... and at most so long after the first.
+const DEBOUNCE_MAX: Duration = Duration::from_secs(30);
+/// The most syncs that one connection's change triggers.
+const SYNCS_MAX: usize = 10_000;
+
+/// How soon a run shall begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// When no more triggers come.
+    Debounced,
+    /// As soon as the engine gets to it, whatever it was waiting for.
+    AtOnce,
+}
+
+/// Raises what is wanted of a sync, and gives the run that will bring it about. A sync that is paused, or that does not run
+/// by itself, is only marked.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn raise(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    record: &SyncRecord,
+    (trigger, pace): (Trigger, Pace),
+    now: Timestamp,
+) -> Result<Option<RunUid>> {
+    let mut wanted = Wanted::read_for_update(tx, tenant, record.uid).await?;
+    wanted.generation += 1;
+    let runs_by_itself = record.spec.options.auto_sync || pace == Pace::AtOnce;
+    if !record.is_active() || !runs_by_itself {
+        wanted.write(tx, tenant, record.uid).await?;
+        return Ok(None);
+    }
+    let of = (tenant, record.uid);
+    let mut pending = match wanted.pending.take() {
+        Some(pending) if pace == Pace::Debounced => pending,
+        Some(pending) => hasten(tx, of, pending, trigger).await?,
+        None => begin_pending(tx, of, trigger, (wanted.generation, now)).await?,
+    };
+    pending.at_once |= pace == Pace::AtOnce;
+    sync_state::put_due(tx, tenant, record.uid, due_at(&pending, now));
+    let run = pending.run;
+    wanted.pending = Some(pending);
+    wanted.write(tx, tenant, record.uid).await?;
+    Ok(Some(run))
+}
+
+async fn begin_pending(
+    tx: &mut Transaction,
+    (tenant, sync): (TenantUid, SyncUid),
+    trigger: Trigger,
+    (generation, now): (u64, Timestamp),
+) -> Result<Pending> {
+    let uid = RunUid::generate();
+    let run = Run::pending(uid, sync, trigger, generation, now);
+    debug_assert_eq!(run.state, RunState::Pending);
+    tx.put(&runs::key(tenant, sync, uid), &run).await?;
+    Ok(Pending { run: uid, since: now, at_once: false, not_before: None })
+}
+
+/// Somebody asks for a run that is pending already: from now on it is theirs, and waits no longer.
+async fn hasten(
+    tx: &mut Transaction,
+    (tenant, sync): (TenantUid, SyncUid),
+    pending: Pending,
+    trigger: Trigger,
+) -> Result<Pending> {
+    let key = runs::key(tenant, sync, pending.run);
+    if let Some(run) = tx.get::<Run>(&key).await? {
+        tx.put(&key, &Run { trigger, retry_at: None, ..run }).await?;
+    }
+    Ok(Pending { not_before: None, ..pending })
+}
+
+fn due_at(pending: &Pending, now: Timestamp) -> Timestamp {
+    if pending.at_once {
+        return now;
+    }
+    let quiet = now.after(DEBOUNCE).min(pending.since.after(DEBOUNCE_MAX)).max(now);
+    pending.not_before.map_or(quiet, |not_before| quiet.max(not_before))
+}
+
+/// Raises what is wanted of every sync that uses a connection: its settings or its credential changed.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn connection_changed(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    connection: ConnectionUid,
+    now: Timestamp,
+) -> Result<()> {
+    for uid in syncs::using(tx.view(), tenant, connection, SYNCS_MAX).await? {
+        if let Some(record) = syncs::read(tx.view(), tenant, uid).await? {
+            raise(tx, tenant, &record, (Trigger::Connection, Pace::Debounced), now).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: i64) -> Timestamp {
+        Timestamp::from_unix_ms(s * 1_000)
+    }
+
+    fn pending() -> Pending {
+        Pending { run: RunUid::generate(), since: at(0), at_once: false, not_before: None }
+    }
+
+    #[test]
+    fn a_run_waits_for_quiet_and_not_for_ever() {
+        for (now, due) in [(0, 2), (10, 12), (28, 30), (29, 30), (40, 40)] {
+            assert_eq!(due_at(&pending(), at(now)), at(due), "at {now} s");
+        }
+    }
+
+    #[test]
+    fn an_edit_does_not_cut_a_wait_after_a_failure_short() {
+        let failed = Pending { not_before: Some(at(900)), ..pending() };
+        assert_eq!(due_at(&failed, at(10)), at(900));
+    }
+
+    #[test]
+    fn an_edit_does_not_put_off_what_somebody_waits_for() {
+        let asked = Pending { at_once: true, ..pending() };
+        assert_eq!(due_at(&asked, at(10)), at(10));
+    }
+}

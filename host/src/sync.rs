@@ -1,0 +1,33 @@
+//! Makes destinations match their sources: resolve, plan, guard, apply, remember.
+//!
+//! Decisions are pure functions over plain data (`plan`, `guard`, `validate`, `classify`, `backoff`, `rate`); the other
+//! modules touch the store, the clock and plugins. `engine` finds what is due, `lease` keeps others away, `run` drives one
+//! run through `prepare`, `apply` and `verify`, `journal` writes down, `conclude` ends it.
+
+mod apply;
+pub mod backoff;
+mod caller;
+pub mod classify;
+mod conclude;
+mod engine;
+pub mod guard;
+mod halt;
+mod interrupt;
+mod journal;
+mod lease;
+mod observe;
+pub mod plan;
+mod prepare;
+mod preview;
+pub mod rate;
+mod remove;
+mod resolve;
+mod run;
+mod schedule;
+pub mod validate;
+mod verify;
+
+pub use engine::{EngineHandle, EngineOptions, SyncEngine};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! The end of a run: one transaction that says how it went and what comes next.
+
+use std::time::Duration;
+
+use super::backoff;
+use super::engine::Inner;
+use super::halt::{Halt, failure};
+use super::journal::Journal;
+use super::lease::Lease;
+use super::run::Report;
+use crate::domain::sync::{FailureClass, ItemResult, Run, RunEvent, RunFailure, RunState, RunStep, SyncState};
+use crate::domain::{Code, Timestamp};
+use crate::records::sync_state::{self, Applied, Attempted, Cancel, Pending, Status, Wanted};
+use crate::records::syncs::{Pause, SyncRecord};
+use crate::records::{runs, syncs};
+use crate::transact;
+
+/// How a run ends.
+struct Ending {
+    state: RunState,
+    sync_state: SyncState,
+    failure: Option<RunFailure>,
+    /// Everything that was wanted is carried out.
+    is_applied: bool,
+    next: Next,
+    pause: Option<Pause>,
+}
+
+/// What comes after a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing, until something new is wanted.
+    Rest,
+    /// The same run goes on after this wait.
+    GoOn(Duration),
+    /// Another run probes after this wait.
+    Probe(Duration),
+}
+
+/// Ends a run.
+pub(super) struct Conclusion<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) lease: &'a Lease,
+    pub(super) record: &'a SyncRecord,
+    pub(super) journal: &'a Journal<'a>,
+}
+
+impl Conclusion<'_> {
+    /// Writes the end down. A run that lost its lease has no say any more.
+    pub(super) async fn write(&self, mut run: Run, outcome: Result<Report, Halt>) -> Result<(), Halt> {
+        let made_progress = matches!(&outcome, Ok(report) if report.tally.done > 0);
+        let has_done = made_progress || self.has_done(&run).await?;
+        let ending = match outcome {
+            Err(Halt::LeaseLost) => return Err(Halt::LeaseLost),
+            Ok(report) => ending_of(&run, &report, has_done),
+            Err(halt) => ending_of_halt(&run, halt, has_done),
+        };
+        let now = self.inner.core.clock.now();
+        run.failure = ending.failure.clone();
+        run.state = ending.state;
+        match ending.next {
+            Next::GoOn(wait) => {
+                run.retry_at = Some(now.after(wait));
+                // Waits grow only while nothing gets done.
+                run.attempt = if made_progress { 0 } else { run.attempt };
+            }
+            Next::Rest | Next::Probe(_) => run.finished_at = Some(now),
+        }
+        let step = match (&ending.next, &ending.failure) {
+            (Next::GoOn(wait), Some(failure)) => {
+                RunEvent::Postponed { failure: failure.clone(), until: now.after(*wait) }
+            }
+            _ => RunEvent::Finished { state: ending.state },
+        };
+        let mut steps = self.journal.take_steps();
+        steps.push(RunStep { at: now, event: step });
+        self.commit(&run, &ending, &steps, now).await
+    }
+
+    /// Whether an earlier attempt of this run carried something out.
+    async fn has_done(&self, run: &Run) -> Result<bool, Halt> {
+        let view = self.inner.core.records.view().await?;
+        let outcomes = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
+        Ok(outcomes.iter().any(|outcome| outcome.action.is_write() && outcome.result == ItemResult::Ok))
+    }
+
+    async fn commit(&self, run: &Run, ending: &Ending, steps: &[RunStep], now: Timestamp) -> Result<(), Halt> {
+        let (tenant, sync) = (self.lease.tenant, self.lease.sync);
+        transact!(self.inner.core.records, |tx| {
+            self.lease.hold(&mut tx).await?;
+            self.lease.release(&mut tx).await?;
+            self.journal.append(&mut tx, steps).await?;
+            tx.put(&runs::key(tenant, sync, run.uid), run).await?;
+            let mut wanted = Wanted::read_for_update(&mut tx, tenant, sync).await?;
+            wanted.running = None;
+            self.plan_next(&mut tx, (&mut wanted, run), ending, now).await?;
+            wanted.write(&mut tx, tenant, sync).await?;
+            tx.delete(&Cancel::key(tenant, sync));
+            let status =
+                Status { state: ending.sync_state, last_run: Some(run.uid), at: now, failure: ending.failure.clone() };
+            status.write(&mut tx, tenant, sync).await?;
+            if ending.is_applied {
+                Applied { generation: run.generation, at: Some(now) }.write(&mut tx, tenant, sync).await?;
+            }
+            if let Some(pause) = ending.pause {
+                self.pause(&mut tx, pause, now).await?;
+            }
+        });
+        transact!(self.inner.core.records, |tx| {
+            self.lease_is_still_nobodys(&mut tx).await?;
+            runs::prune(&mut tx, tenant, sync, runs::RUNS_KEPT_MAX).await?;
+        });
+        Ok(())
+    }
+
+    /// Pruning after the end needs no lease; it only must not touch a sync that is gone.
+    async fn lease_is_still_nobodys(&self, tx: &mut crate::records::Transaction) -> Result<(), Halt> {
+        tx.get::<SyncRecord>(&syncs::key(self.lease.tenant, self.lease.sync)).await?;
+        Ok(())
+    }
+
+    async fn plan_next(
+        &self,
+        tx: &mut crate::records::Transaction,
+        (wanted, run): (&mut Wanted, &Run),
+        ending: &Ending,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        let (tenant, sync) = (self.lease.tenant, self.lease.sync);
+        let wait = match ending.next {
+            Next::GoOn(wait) => {
+                // What was wanted meanwhile is brought about by the same run; its own row would never be run.
+                let not_before = Some(now.after(wait));
+                if let Some(other) =
+                    wanted.pending.replace(Pending { run: run.uid, since: now, at_once: false, not_before })
+                {
+                    self.join(tx, other.run, now).await?;
+                }
+                Some(wait)
+            }
+            Next::Rest | Next::Probe(_) => {
+                Attempted { generation: run.generation }.write(tx, tenant, sync).await?;
+                match (&wanted.pending, ending.next) {
+                    (Some(_), _) => Some(Duration::ZERO),
+                    (None, Next::Probe(wait)) => {
+                        let uid = crate::domain::id::RunUid::generate();
+                        let generation = wanted.generation;
+                        let trigger = crate::domain::sync::Trigger::Retry;
+                        let mut probe = Run::pending(uid, sync, trigger, generation, now);
+                        probe.retry_at = Some(now.after(wait));
+                        tx.put(&runs::key(tenant, sync, uid), &probe).await?;
+                        wanted.pending =
+                            Some(Pending { run: uid, since: now, at_once: false, not_before: probe.retry_at });
+                        Some(wait)
+                    }
+                    (None, _) => None,
+                }
+            }
+        };
+        match wait {
+            Some(wait) if ending.pause.is_none() => sync_state::put_due(tx, tenant, sync, now.after(wait)),
+            _ => sync_state::delete_due(tx, tenant, sync),
+        }
+        Ok(())
+    }
+
+    /// Ends a run that never began because an earlier one does its work.
+    async fn join(
+        &self,
+        tx: &mut crate::records::Transaction,
+        uid: crate::domain::id::RunUid,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        let (tenant, sync) = (self.lease.tenant, self.lease.sync);
+        let key = runs::key(tenant, sync, uid);
+        let Some(run) = tx.get::<Run>(&key).await? else { return Ok(()) };
+        tx.put(&key, &Run { state: RunState::Cancelled, finished_at: Some(now), ..run }).await?;
+        let step = RunStep { at: now, event: RunEvent::Finished { state: RunState::Cancelled } };
+        Ok(tx.append(&runs::log(tenant, uid), &step).await?)
+    }
+
+    async fn pause(&self, tx: &mut crate::records::Transaction, pause: Pause, now: Timestamp) -> Result<(), Halt> {
+        let (tenant, sync) = (self.lease.tenant, self.lease.sync);
+        let Some(before) = tx.get::<SyncRecord>(&syncs::key(tenant, sync)).await? else { return Ok(()) };
+        let after = SyncRecord { pause: before.pause.or(Some(pause)), modified_at: now, ..before.clone() };
+        Ok(syncs::update(tx, tenant, &before, &after).await?)
+    }
+}
+
+fn ending_of(run: &Run, report: &Report, has_done: bool) -> Ending {
+    match report.tally.worst() {
+        None => Ending {
+            state: RunState::Succeeded,
+            sync_state: if report.drifted { SyncState::Drifted } else { SyncState::InSync },
+            failure: None,
+            is_applied: true,
+            next: Next::Rest,
+            pause: None,
+        },
+        Some(failure) => ending_of_failure(run, failure.clone(), has_done),
+    }
+}
+
+fn ending_of_halt(run: &Run, halt: Halt, has_done: bool) -> Ending {
+    let plain = |state, sync_state, failure| Ending {
+        state,
+        sync_state,
+        failure,
+        is_applied: false,
+        next: Next::Rest,
+        pause: None,
+    };
+    match halt {
+        Halt::Failed(failure) => ending_of_failure(run, failure, has_done),
+        Halt::Blocked(blocked) => {
+            let told = failure(FailureClass::Configuration, Code::PlanBlocked, blocked.1.message.clone());
+            plain(RunState::Blocked, SyncState::Blocked, Some(told))
+        }
+        Halt::SourceMissing => {
+            let message = "the selected folder or environment is gone; the sync is paused";
+            let told = failure(FailureClass::Configuration, Code::NotFound, message);
+            Ending { pause: Some(Pause::SourceMissing), ..plain(RunState::Failed, SyncState::Paused, Some(told)) }
+        }
+        Halt::Cancelled => plain(RunState::Cancelled, SyncState::Pending, None),
+        Halt::Stopping | Halt::LeaseLost => {
+            let told = failure(FailureClass::Retry, Code::Unavailable, "the run was interrupted and goes on");
+            let paused = plain(RunState::Pending, SyncState::Pending, Some(told));
+            Ending { next: Next::GoOn(Duration::ZERO), ..paused }
+        }
+    }
+}
+
+fn ending_of_failure(run: &Run, failure: RunFailure, has_done: bool) -> Ending {
+    let next = next(run, &failure);
+    let (state, sync_state) = match (next, failure.class) {
+        (Next::GoOn(_), _) => (RunState::Pending, SyncState::Pending),
+        // The others went on: the run is partial even where nothing else was to be done.
+        (_, FailureClass::Item) => (RunState::Partial, SyncState::Partial),
+        _ if has_done => (RunState::Partial, SyncState::Partial),
+        _ => (RunState::Failed, SyncState::Failed),
+    };
+    Ending { state, sync_state, failure: Some(failure), is_applied: false, next, pause: None }
+}
+
+fn next(run: &Run, failure: &RunFailure) -> Next {
+    let retry_after = failure.retry_after_ms.map(Duration::from_millis);
+    let wait = || backoff::wait(run.attempt, retry_after, fastrand::f64());
+    match failure.class {
+        FailureClass::Retry | FailureClass::UnknownOutcome => wait().map_or(Next::Rest, Next::GoOn),
+        FailureClass::Plugin if run.attempt < backoff::PLUGIN_ATTEMPTS_MAX => wait().map_or(Next::Rest, Next::GoOn),
+        FailureClass::Authentication => Next::Probe(backoff::AUTHENTICATION_PROBE),
+        FailureClass::Plugin | FailureClass::Item | FailureClass::Configuration | FailureClass::Ours => Next::Rest,
+    }
+}

@@ -1,0 +1,67 @@
+//! A plan without a run: the same preparation, without a lease, and nothing is written.
+
+use std::sync::atomic::AtomicU64;
+
+use super::caller::Caller;
+use super::engine::Inner;
+use super::halt::Halt;
+use super::interrupt::Interrupt;
+use super::prepare::{Preparation, Steps};
+use crate::domain::id::{SyncUid, TenantUid};
+use crate::domain::sync::{RunEvent, RunFailure};
+use crate::domain::{Code, Error, Result};
+use crate::records::sync_state::Wanted;
+use crate::records::syncs;
+use crate::service::destinations::Target;
+use crate::service::syncs::Preview;
+
+/// Nobody follows a preview.
+struct Unfollowed;
+
+impl Steps for Unfollowed {
+    fn step(&self, _event: RunEvent) {}
+}
+
+/// What a run would do now.
+pub(super) async fn preview(inner: &Inner, tenant: TenantUid, sync: SyncUid) -> Result<Preview> {
+    let view = inner.core.records.view().await?;
+    let record = syncs::read(&view, tenant, sync).await?.ok_or_else(|| Error::not_found("sync"))?;
+    let generation = Wanted::read(&view, tenant, sync).await?.generation;
+    let spec = &record.spec;
+    let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
+    let open = inner.destinations.open(tenant, target).await?;
+    let caller = Caller {
+        core: &inner.core,
+        rates: &inner.rates,
+        tenant,
+        open: &open,
+        lease: None,
+        interrupt: &Interrupt::default(),
+        reads: AtomicU64::new(0),
+        writes: AtomicU64::new(0),
+    };
+    let preparation =
+        Preparation { tenant, record: &record, generation, view: &view, caller: &caller, steps: &Unfollowed };
+    let prepared = preparation.run().await.map_err(refused)?;
+    Ok(Preview { plan: prepared.plan, blocked: prepared.block })
+}
+
+fn refused(halt: Halt) -> Error {
+    match halt {
+        Halt::Failed(failure) => told(&failure),
+        Halt::SourceMissing => Error::new(Code::WrongState, "the selected folder or environment is gone"),
+        Halt::Blocked(_) | Halt::Cancelled | Halt::Stopping | Halt::LeaseLost => {
+            Error::new(Code::Unavailable, "the plan could not be made now")
+        }
+    }
+}
+
+/// A failure of a run as the error of a request.
+fn told(failure: &RunFailure) -> Error {
+    let code = Code::ALL.iter().copied().find(|code| code.text() == failure.code).unwrap_or(Code::Internal);
+    let error = Error::new(code, failure.message.clone());
+    match failure.retry_after_ms {
+        Some(ms) => error.with_retry_after(std::time::Duration::from_millis(ms)),
+        None => error,
+    }
+}

@@ -1,0 +1,291 @@
+//! One run of one sync, from its lease to its end.
+
+use std::sync::atomic::AtomicU64;
+
+use super::apply::{Application, Tally};
+use super::backoff;
+use super::caller::Caller;
+use super::engine::Inner;
+use super::halt::Halt;
+use super::interrupt::{Interrupt, Why};
+use super::journal::Journal;
+use super::lease::Lease;
+use super::prepare::{OwnershipHasher, Preparation, Prepared};
+use super::verify::Verification;
+use crate::domain::sync::{
+    Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, Run, RunFailure, Trigger,
+};
+use crate::domain::{Code, Result as ServiceResult};
+use crate::records::sync_state::{self, Quarantine};
+use crate::records::syncs::{Removal, SyncRecord};
+use crate::records::{ledger, runs};
+use crate::service::destinations::{OpenDestination, Target};
+
+/// What a run came to.
+pub(super) struct Report {
+    pub(super) tally: Tally,
+    /// Whether keys of ours were changed by somebody, and only that is told.
+    pub(super) drifted: bool,
+}
+
+/// A run under way.
+pub(super) struct Driver<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) lease: &'a Lease,
+    pub(super) record: &'a SyncRecord,
+    pub(super) journal: &'a Journal<'a>,
+    pub(super) interrupt: &'a Interrupt,
+}
+
+impl Driver<'_> {
+    /// Carries the run to its end, its interruption, or the loss of its lease.
+    pub(super) async fn drive(&self, run: &mut Run) -> Result<Report, Halt> {
+        let core = &self.inner.core;
+        let uid = run.uid;
+        let attempt = self.attempt(run);
+        let lost = self.lease.keep(core);
+        let interrupted = self.lease.interrupted(&core.records, uid);
+        let too_long = core.clock.sleep(self.inner.options.run_max);
+        let (mut asked, mut over) = (false, false);
+        tokio::pin!(attempt, lost, interrupted, too_long);
+        loop {
+            tokio::select! {
+                biased;
+                halt = &mut lost => return Err(halt),
+                outcome = &mut attempt => return outcome,
+                halt = &mut interrupted, if !asked => match halt {
+                    Halt::Cancelled => {
+                        asked = true;
+                        self.interrupt.raise(Why::Cancelled);
+                    }
+                    other => return Err(other),
+                },
+                () = &mut too_long, if !over => {
+                    over = true;
+                    self.interrupt.raise(Why::Stopping);
+                }
+                () = self.inner.stopping.cancelled(), if !over => {
+                    over = true;
+                    self.interrupt.raise(Why::Stopping);
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, run: &mut Run) -> Result<Report, Halt> {
+        if self.record.removal == Some(Removal::KeepSecrets) || self.owns_nothing_and_goes().await? {
+            return Ok(Report { tally: Tally::default(), drifted: false });
+        }
+        let spec = &self.record.spec;
+        let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
+        let open = self.inner.destinations.open(self.lease.tenant, target).await?;
+        run.plugin_digest = Some(open.digest);
+        self.refuse_quarantined(run, &open).await?;
+        let caller = Caller {
+            core: &self.inner.core,
+            rates: &self.inner.rates,
+            tenant: self.lease.tenant,
+            open: &open,
+            lease: Some(self.lease),
+            interrupt: self.interrupt,
+            reads: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+        };
+        let outcome = self.with_caller(run, &caller).await;
+        let calls = caller.remote_calls();
+        run.remote_calls.read += calls.read;
+        run.remote_calls.write += calls.write;
+        let failure = match &outcome {
+            Ok(report) => report.tally.worst(),
+            Err(Halt::Failed(failure)) => Some(failure),
+            Err(_) => return outcome,
+        };
+        self.note_breakdown(&open, failure).await?;
+        if let Some(failure) = failure.filter(|failure| failure.class == FailureClass::Authentication) {
+            self.inner.destinations.rejected(self.lease.tenant, open.connection, failure).await?;
+        }
+        outcome
+    }
+
+    async fn with_caller(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
+        let view = self.inner.core.records.view().await?;
+        let preparation = Preparation {
+            tenant: self.lease.tenant,
+            record: self.record,
+            generation: run.generation,
+            view: &view,
+            caller,
+            steps: self.journal,
+        };
+        let prepared = preparation.run().await?;
+        let earlier = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
+        drop(view);
+        run.counts = counts(&prepared.plan, &earlier);
+        run.plan_hash = Some(prepared.plan.hash.clone());
+        self.approve(run, &prepared).await?;
+        self.interrupt.check()?;
+        self.carry_out(run, caller, &prepared, &earlier).await
+    }
+
+    /// Lets a plan pass that nothing stands against, or that somebody approved; else the run ends with it.
+    async fn approve(&self, run: &mut Run, prepared: &Prepared) -> Result<(), Halt> {
+        let (tenant, plan) = (self.lease.tenant, &prepared.plan);
+        let view = self.inner.core.records.view().await?;
+        let given = view.get::<Approval>(&sync_state::approval_key(tenant, self.lease.sync)).await?;
+        if let Some(approval) = given {
+            let now = self.inner.core.clock.now();
+            if approval.covers(&plan.hash, now) {
+                run.approval = Some(approval);
+                return Ok(());
+            }
+            if plan.items.iter().any(|item| item.action.is_change()) {
+                self.journal.write_plan(run, prepared, None).await?;
+                let message = "the plan is not the one that was approved, or the approval is older than 15 minutes";
+                return Err(Halt::failed(FailureClass::Configuration, Code::PlanChanged, message));
+            }
+        }
+        let Some(block) = prepared.block.clone() else { return Ok(()) };
+        let stored = runs::plan(&view, tenant, run.uid).await?;
+        if run.approval.is_some() && stored.is_some_and(|approved| plan.is_part_of(&approved)) {
+            return Ok(());
+        }
+        run.approval = None;
+        run.blocked = Some(block.clone());
+        self.journal.write_plan(run, prepared, None).await?;
+        Err(Halt::Blocked(Box::new((plan.clone(), block))))
+    }
+
+    async fn carry_out(
+        &self,
+        run: &mut Run,
+        caller: &Caller<'_>,
+        prepared: &Prepared,
+        earlier: &[ItemOutcome],
+    ) -> Result<Report, Halt> {
+        run.blocked = None;
+        self.journal.begin(run, prepared, caller.open).await?;
+        let generation = run.generation;
+        let application = Application { caller, journal: self.journal, prepared, generation };
+        let mut tally = application.run().await?;
+        self.tell_left(prepared).await?;
+        if tally.worst().is_none() || !tally.written.is_empty() {
+            self.verify(caller, prepared, &mut tally).await?;
+        }
+        self.finish(caller, prepared, (&mut tally, earlier)).await?;
+        self.interrupt.check()?;
+        Ok(Report { tally, drifted: prepared.plan.items.iter().any(|item| item.action == Action::Drift) })
+    }
+
+    /// Tells of keys that are left as they are, as planned.
+    async fn tell_left(&self, prepared: &Prepared) -> Result<(), Halt> {
+        let items = prepared.plan.items.iter().filter(|item| !item.action.is_write());
+        let outcomes: Vec<ItemOutcome> = items
+            .map(|item| {
+                let result = if item.action.is_change() { ItemResult::Ok } else { ItemResult::Left };
+                ItemOutcome { key: item.key.clone(), action: item.action, result, failure: None }
+            })
+            .collect();
+        self.journal.rows(&prepared.identity, &[], &outcomes).await?;
+        Ok(())
+    }
+
+    async fn verify(&self, caller: &Caller<'_>, prepared: &Prepared, tally: &mut Tally) -> Result<(), Halt> {
+        let wanted = self.record.spec.options.verifies(prepared.is_first_run);
+        let version_unknown = tally.written.iter().any(|written| written.owned.version.is_none());
+        if !wanted && !(version_unknown && prepared.shows_versions) {
+            return Ok(());
+        }
+        let hasher = OwnershipHasher(self.inner.core.records.sealer(self.lease.tenant).await?);
+        let verification =
+            Verification { caller, journal: self.journal, identity: &prepared.identity, hasher: &hasher };
+        if let Some(failure) = verification.run(&tally.written).await? {
+            tally.fail(failure);
+        }
+        Ok(())
+    }
+
+    /// The plugin's last word, once, when this run has changed something, in whichever attempt.
+    async fn finish(
+        &self,
+        caller: &Caller<'_>,
+        prepared: &Prepared,
+        (tally, earlier): (&mut Tally, &[ItemOutcome]),
+    ) -> Result<(), Halt> {
+        if tally.worst().is_some_and(|failure| failure.class != FailureClass::Item) {
+            return Ok(());
+        }
+        let before = earlier.iter().filter(|outcome| outcome.action.is_write() && outcome.result == ItemResult::Ok);
+        let mut changed: Vec<String> = before.map(|outcome| outcome.key.clone()).collect();
+        changed.extend(tally.changed.iter().cloned());
+        changed.sort();
+        changed.dedup();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        match caller.finish(&changed, prepared.context.as_ref()).await {
+            Err(Halt::Failed(failure)) => {
+                tally.fail(failure);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// A sync on its way out that has nothing at the destination needs no vendor.
+    async fn owns_nothing_and_goes(&self) -> Result<bool, Halt> {
+        if self.record.removal.is_none() {
+            return Ok(false);
+        }
+        let view = self.inner.core.records.view().await?;
+        Ok(ledger::names(&view, self.lease.tenant, self.lease.sync, 1).await?.is_empty())
+    }
+
+    /// A digest that broke down three times in a row runs again only when somebody asks for it.
+    async fn refuse_quarantined(&self, run: &Run, open: &OpenDestination) -> Result<(), Halt> {
+        if matches!(run.trigger, Trigger::Manual { .. }) {
+            return Ok(());
+        }
+        let view = self.inner.core.records.view().await?;
+        let key = sync_state::quarantine_key(self.lease.tenant, open.digest);
+        let known = view.get::<Quarantine>(&key).await?.unwrap_or_default();
+        if known.breakdowns < backoff::PLUGIN_ATTEMPTS_MAX {
+            return Ok(());
+        }
+        let message =
+            "this version of the plugin broke down repeatedly; start a run by hand, or activate another version";
+        Err(Halt::failed(FailureClass::Configuration, Code::PluginInactive, message))
+    }
+
+    async fn note_breakdown(&self, open: &OpenDestination, failure: Option<&RunFailure>) -> ServiceResult<()> {
+        let broke_down = failure.is_some_and(|failure| failure.class == FailureClass::Plugin);
+        if failure.is_some() && !broke_down {
+            return Ok(());
+        }
+        let key = sync_state::quarantine_key(self.lease.tenant, open.digest);
+        crate::transact!(self.inner.core.records, |tx| {
+            match (tx.get::<Quarantine>(&key).await?, broke_down) {
+                (None, false) => {}
+                (Some(_), false) => tx.delete(&key),
+                (known, true) => {
+                    let breakdowns = known.unwrap_or_default().breakdowns.saturating_add(1);
+                    tx.put(&key, &Quarantine { breakdowns }).await?;
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The counts of the whole run: what this attempt plans, and what earlier ones carried out.
+fn counts(plan: &Plan, earlier: &[ItemOutcome]) -> PlanCounts {
+    let mut counts = plan.counts;
+    let planned: std::collections::HashSet<&str> = plan.items.iter().map(|item| item.key.as_str()).collect();
+    let carried_out = |outcome: &&ItemOutcome| matches!(outcome.result, ItemResult::Ok | ItemResult::Unchanged);
+    for outcome in earlier.iter().filter(carried_out).filter(|outcome| !planned.contains(outcome.key.as_str())) {
+        counts.add(outcome.action, false);
+        if matches!(outcome.action, Action::Create | Action::Update | Action::Conflict | Action::Adopt) {
+            counts.unchanged = counts.unchanged.saturating_sub(1);
+        }
+    }
+    counts
+}

@@ -1,0 +1,12 @@
+//! The engine against a vendor in memory: runs, approvals, failures, crashes.
+
+mod approve;
+mod crash;
+mod fail;
+mod ground;
+mod interrupt;
+mod remove;
+mod trigger;
+mod vendor;
+mod world;
+mod write;

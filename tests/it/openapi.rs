@@ -1,0 +1,100 @@
+//! The committed document is the one that the handlers make.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use keyferry_tests::api::TestApi;
+use serde_json::Value;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+fn document() -> Value {
+    serde_json::from_str(&keyferry::api::openapi_json()).expect("the document is JSON")
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (String, String, &Value)> {
+    let paths = document["paths"].as_object().expect("there are paths");
+    paths.iter().flat_map(|(path, item)| {
+        let methods = METHODS.into_iter().filter(|method| item.get(method).is_some());
+        methods.map(move |method| (path.clone(), method.to_owned(), &item[method]))
+    })
+}
+
+/// `UPDATE=1 cargo test openapi` writes the file.
+#[test]
+fn the_committed_document_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/openapi.json");
+    let made = keyferry::api::openapi_json();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &made).expect("the file can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let committed: Value = serde_json::from_str(&committed).unwrap_or(Value::Null);
+    assert!(committed == document(), "run `UPDATE=1 cargo test -p keyferry-tests openapi` and look at the difference");
+}
+
+#[test]
+fn every_operation_is_described() {
+    let document = document();
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        assert!(id.contains('.'), "{method} {path} has no operation id of the form `resource.verb`: {id}");
+        assert!(ids.insert(id.clone()), "{id} stands twice");
+        let summary = operation["summary"].as_str().unwrap_or_default();
+        assert!((3..=120).contains(&summary.len()), "{id} has no one-line summary: {summary}");
+        assert!(operation["tags"].as_array().is_some_and(|tags| tags.len() == 1), "{id} has no tag");
+        assert!(operation["security"].is_array(), "{id} does not say who may call it");
+        let responses = operation["responses"].as_object().expect("there are responses");
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{id} never succeeds");
+        for status in ["429", "500", "503"] {
+            assert!(responses.contains_key(status), "{id} does not tell of {status}");
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{id}: {parameter} is not described");
+        }
+    }
+}
+
+#[test]
+fn path_parameters_are_all_documented_and_all_real() {
+    let document = document();
+    for (path, method, operation) in operations(&document) {
+        let in_path: BTreeSet<&str> = path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let described: BTreeSet<&str> =
+            parameters.filter(|p| p["in"] == "path").filter_map(|p| p["name"].as_str()).collect();
+        assert_eq!(in_path, described, "{method} {path}");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(document: &Value, at: &Value) {
+        match at {
+            Value::Object(members) => {
+                if let Some(target) = members.get("$ref").and_then(Value::as_str) {
+                    let pointer = target.strip_prefix('#').expect("references stay in the document");
+                    assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");
+                }
+                members.values().for_each(|member| walk(document, member));
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(document, item)),
+            _ => {}
+        }
+    }
+    walk(&document(), &document());
+}
+
+#[tokio::test]
+async fn the_document_and_its_reference_are_served() {
+    let api = TestApi::start().await;
+    let served = api.anonymous().get("/openapi.json").await.expect(200);
+    assert_eq!(served.json, document());
+    assert_eq!(served.json["openapi"], "3.1.0");
+    let page = api.anonymous().get("/docs").await.expect(200);
+    assert!(page.text.contains("/openapi.json"), "the page reads the document");
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    assert!(!page.text.contains("src=") && !page.text.contains("https://"), "the page asks nobody else");
+}
