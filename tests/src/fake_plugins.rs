@@ -103,7 +103,8 @@ fn unused() -> CallFailure {
 #[async_trait]
 impl PluginRunner for FakePlugins {
     async fn inspect(&self, component: Vec<u8>) -> Result<Inspected, InspectFailure> {
-        let text = String::from_utf8(component).map_err(|_| InspectFailure::Rejected("it is no component".to_owned()))?;
+        let text =
+            String::from_utf8(component).map_err(|_| InspectFailure::Rejected("it is no component".to_owned()))?;
         let metadata: Value = serde_json::from_str(&text).unwrap_or_default();
         Ok(Inspected {
             digest: Digest::from_bytes(Sha256::digest(text.as_bytes()).into()),

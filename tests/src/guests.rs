@@ -6,11 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
-<<<<<<< HEAD
-use keyferry::build::{Options, Silent, TARGET, Target};
-=======
 use keyferry::build::{Options, Silent, Target};
->>>>>>> h/build
 use keyferry::domain::Secret;
 use keyferry::domain::id::Digest;
 use keyferry::domain::plugin::Limits;
@@ -54,16 +50,6 @@ fn target_directory() -> PathBuf {
 fn built_guests() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-<<<<<<< HEAD
-        let built = target_directory();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--release", "--locked", "--examples", "--target", TARGET]);
-        cargo.current_dir(guests_directory()).env("CARGO_TARGET_DIR", &built);
-        if let Some(sysroot) = sysroot() {
-            cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", format!("--sysroot={}", sysroot.display()));
-        }
-        let output = cargo.output().expect("cargo starts");
-=======
         let target = target_directory();
         let output = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--release", "--locked", "--examples"])
@@ -72,23 +58,11 @@ fn built_guests() -> &'static Path {
             .env("CARGO_TARGET_DIR", &target)
             .output()
             .expect("cargo starts");
->>>>>>> h/build
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        built.join(TARGET).join("release/examples")
+        target.join("wasm32-wasip2/release/examples")
     })
 }
 
-<<<<<<< HEAD
-/// The sysroot of the guests' target, where the toolchain has none of its own.
-fn sysroot() -> Option<PathBuf> {
-    // Tests ask from within a runtime, which cannot block on another one.
-    let ensure = std::thread::spawn(|| {
-        let options = Options::from_environment().expect("the settings of the build tool make sense");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        runtime.block_on(Target::ensure(guests_directory(), &options, &Silent))
-    });
-    ensure.join().expect("the build tool does not panic").expect("the target can be had").sysroot
-=======
 /// The target, made available if need be: in a thread of its own, since tests may run inside a runtime.
 fn wasm_target() -> Target {
     let ensure = || {
@@ -98,7 +72,6 @@ fn wasm_target() -> Target {
     };
     let target = std::thread::spawn(ensure).join().expect("the thread ends well");
     target.unwrap_or_else(|error| panic!("{}", error.chain()))
->>>>>>> h/build
 }
 
 /// Options that compile in this process and keep what was compiled for the next run of the tests.
