@@ -11,6 +11,7 @@ use keyferry::ports::kv::KvStore;
 use keyferry::records::Records;
 use keyferry::service::Services;
 use keyferry::service::context::Core;
+use keyferry::service::plugins::PluginPolicy;
 use keyferry::store::MemoryStore;
 use keyferry::telemetry::Metrics;
 use serde_json::{Value, json};
@@ -64,7 +65,7 @@ impl TestApi {
             runner: Arc::new(NoPlugins),
             egress: Arc::new(NoNetwork),
         };
-        let services = Services::open(core).await.expect("a new installation");
+        let services = Services::open(core, PluginPolicy::default()).await.expect("a new installation");
         let (_, token) =
             services.identities.bootstrap_administrator().await.expect("the store works").expect("the first start");
         let router = api::router(services.clone(), Arc::new(Metrics::new()), settings);

@@ -31,7 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "domain", "ports"]),
     ("config", &["domain"]),
     ("api", &["service", "ports", "domain"]),
     ("sync", &["service", "records", "ports", "domain"]),
