@@ -109,6 +109,9 @@ parts! {
 pub struct Pending {
     pub run: RunUid,
     pub since: Timestamp,
+    /// Somebody waits for it: no later trigger puts it off.
+    #[serde(default)]
+    pub at_once: bool,
     /// It waits at least so long, after a failure.
     #[serde(default)]
     pub not_before: Option<Timestamp>,

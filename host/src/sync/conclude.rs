@@ -55,14 +55,15 @@ impl Conclusion<'_> {
             Ok(report) => ending_of(&run, &report, has_done),
             Err(halt) => ending_of_halt(&run, halt, has_done),
         };
-        if made_progress {
-            run.attempt = 1;
-        }
         let now = self.inner.core.clock.now();
         run.failure = ending.failure.clone();
         run.state = ending.state;
         match ending.next {
-            Next::GoOn(wait) => run.retry_at = Some(now.after(wait)),
+            Next::GoOn(wait) => {
+                run.retry_at = Some(now.after(wait));
+                // Waits grow only while nothing gets done.
+                run.attempt = if made_progress { 0 } else { run.attempt };
+            }
             Next::Rest | Next::Probe(_) => run.finished_at = Some(now),
         }
         let step = match (&ending.next, &ending.failure) {
@@ -130,7 +131,9 @@ impl Conclusion<'_> {
             Next::GoOn(wait) => {
                 // What was wanted meanwhile is brought about by the same run; its own row would never be run.
                 let not_before = Some(now.after(wait));
-                if let Some(other) = wanted.pending.replace(Pending { run: run.uid, since: now, not_before }) {
+                if let Some(other) =
+                    wanted.pending.replace(Pending { run: run.uid, since: now, at_once: false, not_before })
+                {
                     self.join(tx, other.run, now).await?;
                 }
                 Some(wait)
@@ -146,7 +149,8 @@ impl Conclusion<'_> {
                         let mut probe = Run::pending(uid, sync, trigger, generation, now);
                         probe.retry_at = Some(now.after(wait));
                         tx.put(&runs::key(tenant, sync, uid), &probe).await?;
-                        wanted.pending = Some(Pending { run: uid, since: now, not_before: probe.retry_at });
+                        wanted.pending =
+                            Some(Pending { run: uid, since: now, at_once: false, not_before: probe.retry_at });
                         Some(wait)
                     }
                     (None, _) => None,

@@ -12,7 +12,9 @@ use super::journal::Journal;
 use super::lease::Lease;
 use super::prepare::{OwnershipHasher, Preparation, Prepared};
 use super::verify::Verification;
-use crate::domain::sync::{Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, Run, Trigger};
+use crate::domain::sync::{
+    Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, Run, RunFailure, Trigger,
+};
 use crate::domain::{Code, Result as ServiceResult};
 use crate::records::sync_state::{self, Quarantine};
 use crate::records::syncs::{Removal, SyncRecord};
@@ -93,10 +95,13 @@ impl Driver<'_> {
         let calls = caller.remote_calls();
         run.remote_calls.read += calls.read;
         run.remote_calls.write += calls.write;
-        self.note_breakdown(&open, &outcome).await?;
-        if let Err(Halt::Failed(failure)) = &outcome
-            && failure.class == FailureClass::Authentication
-        {
+        let failure = match &outcome {
+            Ok(report) => report.tally.worst(),
+            Err(Halt::Failed(failure)) => Some(failure),
+            Err(_) => return outcome,
+        };
+        self.note_breakdown(&open, failure).await?;
+        if let Some(failure) = failure.filter(|failure| failure.class == FailureClass::Authentication) {
             self.inner.destinations.rejected(self.lease.tenant, open.connection, failure).await?;
         }
         outcome
@@ -251,12 +256,7 @@ impl Driver<'_> {
         Err(Halt::failed(FailureClass::Configuration, Code::PluginInactive, message))
     }
 
-    async fn note_breakdown(&self, open: &OpenDestination, outcome: &Result<Report, Halt>) -> ServiceResult<()> {
-        let failure = match outcome {
-            Ok(report) => report.tally.worst(),
-            Err(Halt::Failed(failure)) => Some(failure),
-            Err(_) => return Ok(()),
-        };
+    async fn note_breakdown(&self, open: &OpenDestination, failure: Option<&RunFailure>) -> ServiceResult<()> {
         let broke_down = failure.is_some_and(|failure| failure.class == FailureClass::Plugin);
         if failure.is_some() && !broke_down {
             return Ok(());

@@ -44,14 +44,14 @@ pub async fn raise(
         wanted.write(tx, tenant, record.uid).await?;
         return Ok(None);
     }
+    let of = (tenant, record.uid);
     let mut pending = match wanted.pending.take() {
-        Some(pending) => pending,
-        None => begin_pending(tx, (tenant, record.uid), trigger, (wanted.generation, now)).await?,
+        Some(pending) if pace == Pace::Debounced => pending,
+        Some(pending) => hasten(tx, of, pending, trigger).await?,
+        None => begin_pending(tx, of, trigger, (wanted.generation, now)).await?,
     };
-    if pace == Pace::AtOnce {
-        pending.not_before = None;
-    }
-    sync_state::put_due(tx, tenant, record.uid, due_at(&pending, pace, now));
+    pending.at_once |= pace == Pace::AtOnce;
+    sync_state::put_due(tx, tenant, record.uid, due_at(&pending, now));
     let run = pending.run;
     wanted.pending = Some(pending);
     wanted.write(tx, tenant, record.uid).await?;
@@ -68,17 +68,29 @@ async fn begin_pending(
     let run = Run::pending(uid, sync, trigger, generation, now);
     debug_assert_eq!(run.state, RunState::Pending);
     tx.put(&runs::key(tenant, sync, uid), &run).await?;
-    Ok(Pending { run: uid, since: now, not_before: None })
+    Ok(Pending { run: uid, since: now, at_once: false, not_before: None })
 }
 
-fn due_at(pending: &Pending, pace: Pace, now: Timestamp) -> Timestamp {
-    match pace {
-        Pace::AtOnce => now,
-        Pace::Debounced => {
-            let quiet = now.after(DEBOUNCE).min(pending.since.after(DEBOUNCE_MAX)).max(now);
-            pending.not_before.map_or(quiet, |not_before| quiet.max(not_before))
-        }
+/// Somebody asks for a run that is pending already: from now on it is theirs, and waits no longer.
+async fn hasten(
+    tx: &mut Transaction,
+    (tenant, sync): (TenantUid, SyncUid),
+    pending: Pending,
+    trigger: Trigger,
+) -> Result<Pending> {
+    let key = runs::key(tenant, sync, pending.run);
+    if let Some(run) = tx.get::<Run>(&key).await? {
+        tx.put(&key, &Run { trigger, retry_at: None, ..run }).await?;
     }
+    Ok(Pending { not_before: None, ..pending })
+}
+
+fn due_at(pending: &Pending, now: Timestamp) -> Timestamp {
+    if pending.at_once {
+        return now;
+    }
+    let quiet = now.after(DEBOUNCE).min(pending.since.after(DEBOUNCE_MAX)).max(now);
+    pending.not_before.map_or(quiet, |not_before| quiet.max(not_before))
 }
 
 /// Raises what is wanted of every sync that uses a connection: its settings or its credential changed.
@@ -107,19 +119,26 @@ mod tests {
         Timestamp::from_unix_ms(s * 1_000)
     }
 
-    #[test]
-    fn a_run_waits_for_quiet_and_not_for_ever() {
-        let pending = Pending { run: RunUid::generate(), since: at(0), not_before: None };
-        for (now, due) in [(0, 2), (10, 12), (28, 30), (29, 30), (40, 40)] {
-            assert_eq!(due_at(&pending, Pace::Debounced, at(now)), at(due), "at {now} s");
-        }
-        assert_eq!(due_at(&pending, Pace::AtOnce, at(10)), at(10));
+    fn pending() -> Pending {
+        Pending { run: RunUid::generate(), since: at(0), at_once: false, not_before: None }
     }
 
     #[test]
-    fn an_edit_does_not_cut_a_wait_after_a_failure_short_and_a_person_does() {
-        let pending = Pending { run: RunUid::generate(), since: at(0), not_before: Some(at(900)) };
-        assert_eq!(due_at(&pending, Pace::Debounced, at(10)), at(900));
-        assert_eq!(due_at(&pending, Pace::AtOnce, at(10)), at(10));
+    fn a_run_waits_for_quiet_and_not_for_ever() {
+        for (now, due) in [(0, 2), (10, 12), (28, 30), (29, 30), (40, 40)] {
+            assert_eq!(due_at(&pending(), at(now)), at(due), "at {now} s");
+        }
+    }
+
+    #[test]
+    fn an_edit_does_not_cut_a_wait_after_a_failure_short() {
+        let failed = Pending { not_before: Some(at(900)), ..pending() };
+        assert_eq!(due_at(&failed, at(10)), at(900));
+    }
+
+    #[test]
+    fn an_edit_does_not_put_off_what_somebody_waits_for() {
+        let asked = Pending { at_once: true, ..pending() };
+        assert_eq!(due_at(&asked, at(10)), at(10));
     }
 }

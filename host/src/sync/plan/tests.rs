@@ -49,7 +49,7 @@ fn action_of(plan: &Plan, index: usize) -> Option<Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn every_key_gets_what_the_table_says(world in world()) {

@@ -52,7 +52,8 @@ async fn an_approval_holds_for_fifteen_minutes() {
     world.sync(|_| ()).await;
     let hash = world.run().await.run.plan_hash;
     let run = world.syncs.run(&world.ctx, &super::world::slug("s"), hash).await.expect("a run");
-    world.pass(Duration::from_secs(15 * 60 + 1)).await;
+    world.clock.turn(Duration::from_secs(15 * 60 + 1));
+    world.engine.run_due().await.expect("a store");
     assert_eq!(world.run_view(&run).await.run.state, RunState::Failed);
     assert!(world.vendor.take_writes().is_empty());
 }

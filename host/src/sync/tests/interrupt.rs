@@ -20,6 +20,19 @@ async fn hold_at_the_vendor(world: &World, steps: i64) -> (std::sync::Arc<Fuse>,
     (fuse, run)
 }
 
+async fn first_batch(world: &World) {
+    while world.vendor.apply_calls() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Every task has its turn, on a runtime of one thread.
+async fn let_everybody_notice() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_pending_run_is_cancelled_before_it_begins() {
     let world = World::new().await;
@@ -65,14 +78,14 @@ async fn a_cancelled_run_ends_after_the_calls_under_way() {
     world.set_many(40).await;
     world.destination.rules.lock().expect("no panic").concurrency = 1;
     world.sync(|_| ()).await;
-    let vendor = world.vendor.clone();
+    let gate = world.vendor.set_gate(1);
     let run = world.syncs.run(&world.ctx, &slug("s"), None).await.expect("a run");
     let engine = world.engine.clone();
     let running = tokio::spawn(async move { engine.run_due().await });
-    while vendor.apply_calls() == 0 {
-        tokio::task::yield_now().await;
-    }
+    first_batch(&world).await;
     world.syncs.cancel(&world.ctx, &slug("s")).await.expect("a running run");
+    let_everybody_notice().await;
+    gate.add_permits(100);
     running.await.expect("no panic").expect("a store");
     let run = world.run_view(&run).await;
     assert_eq!(run.run.state, RunState::Cancelled);
@@ -89,12 +102,14 @@ async fn a_stopped_host_goes_on_where_it_was() {
     world.set_many(40).await;
     world.destination.rules.lock().expect("no panic").concurrency = 1;
     world.sync(|_| ()).await;
+    let gate = world.vendor.set_gate(1);
     let handle = world.engine.start();
     let run = world.syncs.run(&world.ctx, &slug("s"), None).await.expect("a run");
-    while world.vendor.apply_calls() == 0 {
-        tokio::task::yield_now().await;
-    }
-    handle.stop().await;
+    first_batch(&world).await;
+    let stopping = tokio::spawn(handle.stop());
+    let_everybody_notice().await;
+    gate.add_permits(100);
+    stopping.await.expect("no panic");
     let stopped = world.run_view(&run).await;
     assert_eq!(stopped.run.state, RunState::Pending);
     assert_eq!(world.view().await.state, SyncState::Pending);

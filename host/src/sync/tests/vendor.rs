@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use keyferry_contract::SyncReads;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::ground::Fuse;
 use crate::domain::destination::{
@@ -51,6 +52,7 @@ struct State {
     complete: bool,
     versions: bool,
     fuse: Option<Arc<Fuse>>,
+    gate: Option<Arc<Semaphore>>,
     troubles: VecDeque<Trouble>,
     observe_troubles: VecDeque<Reported>,
     invalid: Vec<String>,
@@ -145,6 +147,20 @@ impl Vendor {
 
     pub(super) fn set_fuse(&self, fuse: Option<Arc<Fuse>>) {
         self.state().fuse = fuse;
+    }
+
+    /// Lets so many `apply` calls pass; further ones wait for the gate.
+    pub(super) fn set_gate(&self, passes: usize) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(passes));
+        self.state().gate = Some(Arc::clone(&gate));
+        gate
+    }
+
+    async fn pass_gate(&self) {
+        let gate = self.state().gate.clone();
+        if let Some(gate) = gate {
+            gate.acquire().await.expect("gates stay open").forget();
+        }
     }
 
     async fn burn(&self) {
@@ -335,6 +351,7 @@ impl PluginRunner for Vendor {
     ) -> Result<Application, CallFailure> {
         assert_eq!(context.map(|context| context.0.as_str()), Some("context"));
         self.burn().await;
+        self.pass_gate().await;
         for _ in changes {
             send(&call).await;
         }

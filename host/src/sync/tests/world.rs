@@ -167,7 +167,7 @@ impl World {
         let change = SecretChange { value: Some(value.into()), ..SecretChange::default() };
         let name = name.parse().expect("a name");
         Secrets::new(self.core.clone())
-            .set(&self.ctx, &place(environment, path), &name, &change)
+            .set(&self.ctx, &place(environment, path), &name, change, &Expected::Any)
             .await
             .expect("a secret");
     }
@@ -180,7 +180,10 @@ impl World {
 
     pub(super) async fn unset(&self, path: &str, name: &str) {
         let secrets = Secrets::new(self.core.clone());
-        secrets.delete(&self.ctx, &place("prod", path), &name.parse().expect("a name")).await.expect("a secret");
+        secrets
+            .delete(&self.ctx, &place("prod", path), &name.parse().expect("a name"), &Expected::Any)
+            .await
+            .expect("a secret");
     }
 
     pub(super) fn folders(&self) -> Folders {
@@ -216,8 +219,9 @@ impl World {
 
     /// Lets so much time pass, and does what is due then.
     pub(super) async fn pass(&self, time: Duration) -> usize {
+        let carried = self.engine.run_due().await.expect("a store");
         self.clock.turn(time);
-        self.engine.run_due().await.expect("a store")
+        carried + self.engine.run_due().await.expect("a store")
     }
 
     pub(super) async fn view(&self) -> SyncView {
