@@ -35,9 +35,6 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::api_keys::routes())
         .merge(routes::audit::routes())
         .merge(routes::auth_metadata::routes())
-        .merge(routes::environments::routes())
-        .merge(routes::folders::routes())
-        .merge(routes::secrets::routes())
 }
 
 /// Routes with their documentation; the only way to route a handler, so none can be left out of the document.
