@@ -16,6 +16,7 @@ use crate::domain::Secret;
 use crate::ports::meter::Meter;
 use crate::service::Services;
 use crate::store::RedbStore;
+use crate::sync::{EngineHandle, EngineOptions, SyncEngine};
 use crate::telemetry::Metrics;
 
 pub use adapters::{Program, RootKeyOrigin};
@@ -33,6 +34,7 @@ pub struct App {
     store: Arc<RedbStore>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    engine: EngineHandle,
 }
 
 /// Everything but the network: what `check` and `serve` share.
@@ -90,6 +92,7 @@ impl App {
         ground.load_plugins().await?;
         let Ground { services, root_key, store, meter } = ground;
         let bootstrapped = services.identities.bootstrap_administrator().await.map_err(StartError::Services)?;
+        let engine = engine(&services).await?;
         let router = api::router(services.clone(), meter, &settings(config));
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(api::serve(listener, router, stopped, config.server.shutdown_timeout));
@@ -101,6 +104,7 @@ impl App {
             store,
             stop,
             server,
+            engine: engine.start(),
         })
     }
 
@@ -113,8 +117,18 @@ impl App {
         if self.server.await.is_err() {
             tracing::error!("the server task failed while stopping");
         }
+        self.engine.stop().await;
         self.store.close().await.map_err(StartError::Close)
     }
+}
+
+/// The engine of syncs, which the services plan with.
+async fn engine(services: &Services) -> Result<SyncEngine, StartError> {
+    let destinations = Arc::new(services.connections.clone());
+    let engine = SyncEngine::open(services.core.clone(), destinations, EngineOptions::default()).await;
+    let engine = engine.map_err(StartError::Services)?;
+    services.syncs.plan_with(Arc::new(engine.clone()));
+    Ok(engine)
 }
 
 fn settings(config: &Config) -> ApiSettings {

@@ -28,6 +28,7 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::environments::routes())
         .merge(routes::folders::routes())
         .merge(routes::secrets::routes())
+        .merge(routes::syncs::routes())
         .merge(routes::identities::routes())
         .merge(routes::api_keys::routes())
         .merge(routes::audit::routes())
@@ -35,6 +36,7 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::environments::routes())
         .merge(routes::folders::routes())
         .merge(routes::secrets::routes())
+        .merge(routes::syncs::routes())
 }
 
 /// Routes with their documentation; the only way to route a handler, so none can be left out of the document.

@@ -8,5 +8,6 @@ pub(crate) mod folders;
 pub(crate) mod health;
 pub(crate) mod identities;
 pub(crate) mod secrets;
+pub(crate) mod syncs;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
