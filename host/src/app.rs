@@ -4,6 +4,7 @@ mod adapters;
 mod error;
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -14,6 +15,7 @@ use crate::api::{self, ApiSettings, Rate};
 use crate::config::Config;
 use crate::domain::Secret;
 use crate::ports::meter::Meter;
+use crate::ports::plugin::{Inspected, PluginRunner};
 use crate::service::Services;
 use crate::store::RedbStore;
 use crate::sync::{EngineHandle, EngineOptions, SyncEngine};
@@ -129,6 +131,27 @@ async fn engine(services: &Services) -> Result<SyncEngine, StartError> {
     let engine = engine.map_err(StartError::Services)?;
     services.syncs.plan_with(Arc::new(engine.clone()));
     Ok(engine)
+}
+
+/// Checks, compiles and describes a component, without installing it.
+///
+/// # Errors
+/// `component_rejected` with the reason, and what else keeps it from being installed.
+pub async fn inspect(component: Vec<u8>, program: &Program) -> Result<Inspected, StartError> {
+    let runner = adapters::bare_runner(program)?;
+    runner.inspect(component).await.map_err(StartError::Inspect)
+}
+
+/// The OpenAPI document of this build.
+#[must_use]
+pub fn openapi_json() -> String {
+    api::openapi_json()
+}
+
+/// Compiles one component from standard input to standard output, within the limits it sets itself.
+#[must_use]
+pub fn compile_worker() -> ExitCode {
+    crate::runtime::compile_worker_main()
 }
 
 fn settings(config: &Config) -> ApiSettings {

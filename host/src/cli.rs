@@ -6,10 +6,12 @@ pub mod exit;
 pub mod output;
 
 mod config;
+mod dev;
 mod input;
 mod integration;
 mod plugin;
 mod secret;
+mod serve;
 mod sync;
 mod tenant;
 
@@ -34,6 +36,9 @@ pub fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
         }
     };
+    if matches!(arguments.command, Command::CompileWorker(_)) {
+        return crate::app::compile_worker();
+    }
     let output = Output::new(arguments.json);
     match dispatch(arguments, output) {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,6 +58,11 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<(), Failure> {
 async fn execute(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let client = || Client::new(&arguments.connection);
     match arguments.command {
+        Command::Serve(arguments) => serve::serve(&arguments, output).await?,
+        Command::Dev(arguments) => dev::dev(&arguments, output).await?,
+        Command::Check(arguments) => serve::check(&arguments, output).await?,
+        Command::Plugin(command) => plugin::run(command, &arguments.connection, output).await?,
+        Command::Openapi => output.raw(&crate::app::openapi_json()),
         Command::Completions { shell } => completions(shell, output),
         Command::Tenant(command) => tenant::tenant(command, &client()?, output).await?,
         Command::Environment(command) => tenant::environment(command, &client()?, output).await?,
@@ -61,7 +71,8 @@ async fn execute(arguments: Arguments, output: Output) -> Result<(), Failure> {
         Command::Secret(command) => secret::run(command, &client()?, output).await?,
         Command::Sync(command) => sync::run(command, &client()?, output).await?,
         Command::Token(token) => exchange(&token, &client()?, output).await?,
-        _ => return Err(Failure::usage("not wired yet")),
+        // The worker takes over the process before any of this; see `run`.
+        Command::CompileWorker(_) => {}
     }
     Ok(())
 }

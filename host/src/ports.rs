@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod egress;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod kv;
 pub mod meter;
 pub mod plugin;

@@ -4,6 +4,7 @@
 //! and is dropped afterwards. What a guest may do is the list in `linker`; what it may use is counted in `limits`; why it
 //! failed is told in `error`.
 
+mod artifact;
 mod bindings;
 mod cache;
 mod call;
@@ -82,7 +83,7 @@ impl WasmRunner {
     /// [`StartError`].
     pub fn start(options: WasmRunnerOptions) -> Result<Self, StartError> {
         let engine = PluginEngine::start(options.max_concurrent_calls)?;
-        let linker = linker::linker(&engine.engine).map_err(EngineError::Link)?;
+        let linker = Arc::new(linker::linker(&engine.engine).map_err(EngineError::Link)?);
         let cache = options.cache.map(|cache| CodeCache::open(cache, &engine.engine)).transpose()?.map(Arc::new);
         let compiler = Compiler::new(options.worker, options.compile);
         let slots = Arc::new(Semaphore::new(options.max_concurrent_calls.max(1) as usize));
@@ -131,10 +132,11 @@ impl PluginRunner for WasmRunner {
     }
 
     async fn load(&self, digest: Digest, component: Vec<u8>) -> Result<(), InspectFailure> {
-        if inspect::digest(&component) != digest {
+        let component: Arc<[u8]> = component.into();
+        if inspect::digest(Arc::clone(&component)).await? != digest {
             return Err(InspectFailure::Rejected("its content does not match its digest".to_owned()));
         }
-        let linked = Arc::new(self.inspector.prepare(digest, component.into()).await?);
+        let linked = Arc::new(self.inspector.prepare(digest, component).await?);
         self.loaded.write().unwrap_or_else(PoisonError::into_inner).insert(digest, linked);
         Ok(())
     }

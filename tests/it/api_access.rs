@@ -324,7 +324,8 @@ async fn no_stored_row_holds_a_key_or_a_token_in_clear() {
     let (_, key) = api_key(&api, &json!({"name": "k"})).await;
     let snapshot = api.store.snapshot().await.expect("the store works");
     let rows = snapshot.scan(KeyRange { start: Vec::new(), end: None }, usize::MAX).await.expect("the store works");
-    let parts: Vec<&str> = [&secret, &key].iter().map(|text| text.split('_').nth(3).expect("the secret part")).collect();
+    let parts: Vec<&str> =
+        [&secret, &key].iter().map(|text| text.split('_').nth(3).expect("the secret part")).collect();
     for row in rows {
         for part in &parts {
             let holds = |bytes: &[u8]| bytes.windows(part.len()).any(|window| window == part.as_bytes());

@@ -42,11 +42,14 @@ async fn a_clients_request_id_is_not_taken_over() {
 async fn what_is_not_there_is_a_problem() {
     let api = TestApi::start().await;
     for path in ["/", "/v1", "/v2/tenants", "/v1/tenants/", "/v1/tenants/a:b", "/v1/auth:other", "/v1/auth/:token"] {
-        api.admin().get(path).await.problem(if path == "/v1/auth/:token" { 405 } else { 404 }, match path {
-            "/v1/auth/:token" => "method_not_allowed",
-            "/v1/tenants/a:b" => "not_found",
-            _ => "route_not_found",
-        });
+        api.admin().get(path).await.problem(
+            if path == "/v1/auth/:token" { 405 } else { 404 },
+            match path {
+                "/v1/auth/:token" => "method_not_allowed",
+                "/v1/tenants/a:b" => "not_found",
+                _ => "route_not_found",
+            },
+        );
     }
 }
 
@@ -194,7 +197,9 @@ async fn lists_are_read_page_by_page_in_every_spelling() {
     for id in ["e", "c", "a", "d", "b"] {
         api.tenant(id).await;
     }
-    for (size, token) in [("pageSize", "pageToken"), ("page_size", "page_token"), ("Paging.PageSize", "Paging.PageToken.Cursor")] {
+    for (size, token) in
+        [("pageSize", "pageToken"), ("page_size", "page_token"), ("Paging.PageSize", "Paging.PageToken.Cursor")]
+    {
         let mut ids = Vec::new();
         let mut next = String::new();
         loop {
@@ -214,7 +219,9 @@ async fn lists_are_read_page_by_page_in_every_spelling() {
 #[tokio::test]
 async fn page_parameters_out_of_bounds_are_refused() {
     let api = TestApi::start().await;
-    for query in ["pageSize=0", "pageSize=501", "pageSize=x", "pageToken=a&pageToken=b", "Paging.PageToken.Skip=5", "order=x"] {
+    for query in
+        ["pageSize=0", "pageSize=501", "pageSize=x", "pageToken=a&pageToken=b", "Paging.PageToken.Skip=5", "order=x"]
+    {
         api.admin().get(&format!("/v1/tenants?{query}")).await.problem(400, "invalid_request");
     }
     api.admin().get("/v1/tenants?Paging.PageToken.Skip=0").await.expect(200);

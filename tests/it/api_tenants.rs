@@ -43,7 +43,8 @@ async fn an_id_is_given_once() {
 #[tokio::test]
 async fn concurrent_creations_of_one_id_make_one_tenant() {
     let api = TestApi::start().await;
-    let attempts = (0..8).map(|_| async { api.admin().post("/v1/tenants", &json!({"id": "acme"})).await.status.as_u16() });
+    let attempts =
+        (0..8).map(|_| async { api.admin().post("/v1/tenants", &json!({"id": "acme"})).await.status.as_u16() });
     let mut statuses = futures_util::future::join_all(attempts).await;
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
@@ -56,7 +57,11 @@ async fn a_change_meant_for_another_version_is_refused() {
     let first = api.admin().get("/v1/tenants/acme").await.expect(200).header("etag").to_owned();
     let change = |name: &str| json!({"displayName": name});
     api.admin().with("if-match", &first).patch("/v1/tenants/acme", &change("two")).await.expect(200);
-    api.admin().with("if-match", &first).patch("/v1/tenants/acme", &change("three")).await.problem(412, "precondition_failed");
+    api.admin()
+        .with("if-match", &first)
+        .patch("/v1/tenants/acme", &change("three"))
+        .await
+        .problem(412, "precondition_failed");
     api.admin().with("if-match", &first).delete("/v1/tenants/acme").await.problem(412, "precondition_failed");
     api.admin().with("if-match", "*").patch("/v1/tenants/acme", &change("four")).await.expect(200);
     assert_eq!(api.admin().get("/v1/tenants/acme").await.expect(200).json["displayName"], "four");

@@ -11,4 +11,5 @@ mod plugin_build;
 mod runtime_calls;
 mod runtime_compile;
 mod runtime_guests;
+mod testbeds;
 mod tidy;

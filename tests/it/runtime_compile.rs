@@ -72,9 +72,9 @@ async fn a_compile_bomb_ends_at_the_limit_of_processor_time() {
 
 #[tokio::test]
 async fn a_compilation_ends_at_the_limit_of_memory() {
-    let limits = CompileLimits { memory_bytes: 64 << 20, ..CompileLimits::default() };
+    let limits = CompileLimits { memory_bytes: 16 << 20, ..CompileLimits::default() };
     let failure = runner(real_worker(), limits).inspect(compile_bomb()).await.unwrap_err();
-    assert_eq!(failure.to_string(), "the component could not be compiled within 64 MiB of memory");
+    assert_eq!(failure.to_string(), "the component could not be compiled within 16 MiB of memory");
 }
 
 #[tokio::test]

@@ -168,10 +168,11 @@ async fn floods_the_log() {
 #[tokio::test]
 async fn hands_over_too_much() {
     let call = guests::call("hands_over_too_much").await;
-    assert_limit(&runner().verify(call.clone()).await.unwrap_err(), "bytes in one host call");
+    assert_limit(&runner().verify(call.clone()).await.unwrap_err(), "bytes handed over at once");
     let egress = ScriptedEgress::answering(200, "");
     let call = PluginCall { egress: egress.clone(), ..call };
-    assert_limit(&runner().check(call, &settings([])).await.unwrap_err(), "bytes in one host call");
+    let failure = runner().check(call, &settings([])).await.unwrap_err();
+    assert_limit(&failure, "bytes handed over at once");
     assert_eq!(egress.urls(), Vec::<String>::new());
 }
 
@@ -182,7 +183,7 @@ async fn returns_huge_results() {
     let too_big = "bytes of the result";
     assert_limit(&runner().verify(call.clone()).await.unwrap_err(), too_big);
     let choices = runner().choices(call.clone(), "connection", "", &none, None).await;
-    assert_limit(&choices.unwrap_err(), "bytes in one host call");
+    assert_limit(&choices.unwrap_err(), "bytes handed over at once");
     assert_limit(&runner().finish(call.clone(), &none, &[], None).await.unwrap_err(), too_big);
     assert_limit(&runner().observe(call, &none, &Scope::All, None).await.unwrap_err(), "bytes of context");
 }
@@ -405,7 +406,7 @@ async fn smuggles_headers() {
         assert_eq!(requests[0].headers, [("X-Innocent".to_owned(), "a\r\nX-Smuggled: b".to_owned())]);
     }
     let failure = runner().check(call, &settings([])).await.unwrap_err();
-    assert_limit(&failure, "bytes in one host call");
+    assert_limit(&failure, "bytes handed over at once");
     assert_eq!(egress.urls().len(), 8);
 }
 

@@ -64,7 +64,9 @@ impl TestApi {
             runner: Arc::new(NoPlugins),
             egress: Arc::new(NoNetwork),
         };
-        let services = Services::open(core).await.expect("a new installation");
+        let services = Services::open(core, keyferry::service::plugins::PluginPolicy::default())
+            .await
+            .expect("a new installation");
         let (_, token) =
             services.identities.bootstrap_administrator().await.expect("the store works").expect("the first start");
         let router = api::router(services.clone(), Arc::new(Metrics::new()), settings);

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
+use keyferry::build::{Options, Silent, Target};
 use keyferry::domain::Secret;
 use keyferry::domain::id::Digest;
 use keyferry::domain::plugin::Limits;
@@ -51,7 +52,8 @@ fn built_guests() -> &'static Path {
     BUILT.get_or_init(|| {
         let target = target_directory();
         let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "--locked", "--examples", "--target", "wasm32-wasip2"])
+            .args(["build", "--quiet", "--release", "--locked", "--examples"])
+            .args(wasm_target().cargo_arguments([]))
             .current_dir(guests_directory())
             .env("CARGO_TARGET_DIR", &target)
             .output()
@@ -59,6 +61,17 @@ fn built_guests() -> &'static Path {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         target.join("wasm32-wasip2/release/examples")
     })
+}
+
+/// The target, made available if need be: in a thread of its own, since tests may run inside a runtime.
+fn wasm_target() -> Target {
+    let ensure = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        let options = Options::from_environment().expect("the environment is understood");
+        runtime.block_on(Target::ensure(guests_directory(), &options, &Silent))
+    };
+    let target = std::thread::spawn(ensure).join().expect("the thread ends well");
+    target.unwrap_or_else(|error| panic!("{}", error.chain()))
 }
 
 /// Options that compile in this process and keep what was compiled for the next run of the tests.

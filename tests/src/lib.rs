@@ -3,3 +3,4 @@
 pub mod api;
 pub mod guests;
 pub mod outside;
+pub mod testbed;

@@ -70,6 +70,11 @@ impl<'c> At<'c> {
         None
     }
 
+    /// Passes on what a deeper check found; its pointers are those of the whole request.
+    pub(crate) fn complain(&self, violations: impl IntoIterator<Item = Violation>) {
+        violations.into_iter().for_each(|violation| self.complaints.push(violation));
+    }
+
     /// The place of a member or a list item below this one.
     pub(crate) fn below(&self, segment: &str) -> At<'c> {
         let pointer = if self.textual {

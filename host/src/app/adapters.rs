@@ -142,6 +142,13 @@ fn runner(
     WasmRunner::start(options).map_err(StartError::Runtime)
 }
 
+/// A runner that keeps nothing, to look at one component.
+pub(super) fn bare_runner(program: &Program) -> Result<WasmRunner, StartError> {
+    let (path, arguments) = program.compile_worker.clone();
+    let worker = CompileWorker::ChildProcess { program: path, args: arguments };
+    WasmRunner::start(WasmRunnerOptions::new(worker)).map_err(StartError::Runtime)
+}
+
 fn egress(
     config: &config::Egress,
     meter: Arc<dyn Meter>,

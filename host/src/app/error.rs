@@ -30,6 +30,8 @@ pub enum StartError {
     Egress { key: &'static str, detail: String },
     #[error("the plugin runtime cannot start")]
     Runtime(#[source] crate::runtime::StartError),
+    #[error("the component cannot be installed")]
+    Inspect(#[source] crate::ports::plugin::InspectFailure),
     #[error("the services cannot start")]
     Services(#[source] Error),
     #[error("cannot listen on {address}")]

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use super::component::digest;
 use super::{Error, Result};
 
 /// Names the folder with the sources of the target's standard library.
@@ -57,8 +58,10 @@ pub struct Options {
     pub toolchain_sources: Option<PathBuf>,
     /// Keeps a privately built standard library, per compiler.
     pub cache_dir: PathBuf,
-    /// Where cargo builds. `None`: the folder `plugins` in the target folder of the plugin's workspace.
+    /// Where the plugins of one workspace are built. `None`: the folder `plugins` in the workspace's own target folder.
     pub target_dir: Option<PathBuf>,
+    /// A target folder that many workspaces share; each gets a folder of its own in it.
+    pub shared_target_dir: Option<PathBuf>,
     /// cargo's home, whose path must not end up in a plugin.
     pub cargo_home: Option<PathBuf>,
     /// The ways to the target that may be tried, in this order.
@@ -82,7 +85,8 @@ impl Options {
             cache_dir: path(CACHE_VARIABLE)
                 .or_else(|| user_cache.map(|cache| cache.join("keyferry")))
                 .unwrap_or_else(|| env::temp_dir().join("keyferry-cache")),
-            target_dir: path("CARGO_TARGET_DIR").map(|target| target.join("plugins")),
+            target_dir: None,
+            shared_target_dir: path("CARGO_TARGET_DIR"),
             cargo_home: path("CARGO_HOME").or_else(|| in_home(".cargo")),
             ways,
         })
@@ -90,13 +94,37 @@ impl Options {
 
     /// Where plugins of the workspace at `root` are built.
     pub(super) fn target_dir_for(&self, root: &Path) -> PathBuf {
-        self.target_dir.clone().unwrap_or_else(|| root.join("target").join("plugins"))
+        if let Some(target_dir) = &self.target_dir {
+            return target_dir.clone();
+        }
+        let Some(shared) = &self.shared_target_dir else { return root.join("target").join("plugins") };
+        let key = digest(root.as_os_str().as_encoded_bytes());
+        let name = root.file_name().unwrap_or_default().display();
+        shared.join("plugins").join(format!("{name}-{}", key.get(..8).expect("a digest has 64 digits")))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workspaces_that_share_a_target_folder_do_not_share_plugins() {
+        let mut options = Options {
+            toolchain_sources: None,
+            cache_dir: PathBuf::new(),
+            target_dir: None,
+            shared_target_dir: None,
+            cargo_home: None,
+            ways: Vec::new(),
+        };
+        assert_eq!(options.target_dir_for(Path::new("/one/acme")), Path::new("/one/acme/target/plugins"));
+        options.shared_target_dir = Some(PathBuf::from("/shared"));
+        let one = options.target_dir_for(Path::new("/one/acme"));
+        assert!(one.starts_with("/shared/plugins") && one != options.target_dir_for(Path::new("/two/acme")), "{one:?}");
+        options.target_dir = Some(PathBuf::from("/given"));
+        assert_eq!(options.target_dir_for(Path::new("/one/acme")), Path::new("/given"));
+    }
 
     #[test]
     fn ways_are_read_from_a_list() {

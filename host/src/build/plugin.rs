@@ -11,7 +11,7 @@ use super::files::{Lock, read, replace};
 use super::fingerprint::{self, Stamp};
 use super::manifest::Manifest;
 use super::process::{command, spawn, tail};
-use super::{Error, Options, Progress, Result, TARGET, Target, Toolchain};
+use super::{Error, Options, Progress, Result, Target, Toolchain};
 
 /// A plugin on disk, ready to be installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct BuiltPlugin {
     pub name: String,
     /// The package's folder.
     pub folder: PathBuf,
-    /// The component.
+    /// The component: `<target folder>/<name>.wasm`.
     pub path: PathBuf,
     /// SHA-256 of the component in lower-case hexadecimal.
     pub digest: String,
@@ -126,11 +126,9 @@ impl<'a> Workspace<'a> {
         Ok((stamp == current).then(plugin))
     }
 
-    /// Where a plugin is kept. Two workspaces may share a target folder and have packages of one name.
+    /// Where a plugin is kept, beside what cargo keeps for itself.
     fn place(&self, manifest: &Manifest) -> PathBuf {
-        let workspace = digest(self.root.as_os_str().as_encoded_bytes());
-        let workspace = workspace.get(..8).expect("a digest has 64 digits");
-        self.target_dir.join("components").join(workspace).join(format!("{}.wasm", manifest.name))
+        self.target_dir.join(format!("{}.wasm", manifest.name))
     }
 
     async fn compile(&self, stale: &[&Manifest], target: &Target) -> Result<BTreeMap<PathBuf, BuiltPlugin>> {
@@ -155,7 +153,7 @@ impl<'a> Workspace<'a> {
 
     fn cargo(&self, stale: &[&Manifest], target: &Target) -> Result<Command> {
         let mut cargo = command("cargo");
-        cargo.args(["build", "--lib", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
+        cargo.args(["build", "--lib", "--message-format", "json-render-diagnostics"]);
         cargo.arg("--manifest-path").arg(self.root.join("Cargo.toml"));
         if let Some(first) = stale.first() {
             cargo.args(["--profile", first.profile]);
@@ -166,19 +164,16 @@ impl<'a> Workspace<'a> {
                 .map_err(|()| Error::manifest(&manifest.folder, "cannot be written as a URL"))?;
             cargo.arg("--package").arg(format!("path+{place}#{}", manifest.name));
         }
-        // Settings given this way add to what the author's own configuration says, and may contain spaces.
-        cargo.arg("--config").arg(format!("target.{TARGET}.rustflags={}", self.flags(target)));
+        cargo.args(target.cargo_arguments(self.remaps()));
         cargo.env("CARGO_TARGET_DIR", &self.target_dir).env("CARGO_TERM_COLOR", "never").current_dir(self.root);
         Ok(cargo)
     }
 
-    /// The compiler's flags as a TOML array. The author's folders are kept out of panic messages, and so out of the digest.
-    fn flags(&self, target: &Target) -> toml::Value {
-        let sysroot = target.sysroot.iter().map(|sysroot| format!("--sysroot={}", sysroot.display()));
-        let registry =
+    /// Flags that keep the author's folders out of panic messages, and so out of the digest.
+    fn remaps(&self) -> impl Iterator<Item = String> {
+        let cargo_home =
             self.options.cargo_home.iter().map(|home| format!("--remap-path-prefix={}=/cargo", home.display()));
-        let root = format!("--remap-path-prefix={}=/plugin", self.root.display());
-        toml::Value::Array(sysroot.chain(registry).chain([root]).map(toml::Value::String).collect())
+        cargo_home.chain([format!("--remap-path-prefix={}=/plugin", self.root.display())])
     }
 
     /// Takes what cargo built out of its reach, so that only this tool changes it.

@@ -6,8 +6,20 @@ use std::path::{Path, PathBuf};
 use super::files::{Staging, create_dir};
 use super::{Error, Result};
 
+macro_rules! template_file {
+    ($language:literal, $path:literal) => {
+        ($path, include_str!(concat!("../../../sdk/templates/", $language, "/", $path)))
+    };
+}
+
 /// The template's files: where they go, and what is in them.
-const RUST: &[(&str, &str)] = &[];
+const RUST: &[(&str, &str)] = &[
+    template_file!("rust", "Cargo.toml"),
+    template_file!("rust", ".gitignore"),
+    template_file!("rust", "README.md"),
+    template_file!("rust", "src/lib.rs"),
+    template_file!("rust", "tests/unit.rs"),
+];
 
 /// A language that plugins can be started in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +180,23 @@ mod tests {
                 let text = expand(text, "acme-vault", &Sdk::Version("0.1".to_owned()));
                 assert!(!text.contains("{{"), "{path} keeps a placeholder");
             }
+        }
+    }
+
+    #[test]
+    fn every_file_of_a_template_is_carried() {
+        let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/templates");
+        for language in Language::ALL {
+            let mut folders = vec![templates.join(language.text())];
+            let mut found = Vec::new();
+            while let Some(folder) = folders.pop() {
+                for path in super::super::files::entries(&folder).unwrap() {
+                    if path.is_dir() { folders.push(path) } else { found.push(path) }
+                }
+            }
+            let carried = language.template().iter().map(|(path, _)| templates.join(language.text()).join(path));
+            let carried = carried.collect::<std::collections::BTreeSet<_>>();
+            assert_eq!(carried, found.into_iter().collect());
         }
     }
 

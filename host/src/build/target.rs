@@ -117,6 +117,17 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Arguments for cargo that make it compile for the target with these flags besides. Flags given this way add to what
+    /// a project's own configuration says, and may contain spaces.
+    #[must_use]
+    pub fn cargo_arguments(&self, flags: impl IntoIterator<Item = String>) -> [String; 4] {
+        let sysroot = self.sysroot.iter().map(|sysroot| format!("--sysroot={}", sysroot.display()));
+        let flags = toml::Value::Array(sysroot.chain(flags).map(toml::Value::String).collect());
+        ["--target".to_owned(), TARGET.to_owned(), "--config".to_owned(), format!("target.{TARGET}.rustflags={flags}")]
+    }
+}
+
 /// One pass over the ways to the target.
 struct Setup<'a> {
     folder: &'a Path,
@@ -213,7 +224,14 @@ mod tests {
     }
 
     fn options(cache_dir: &Path, ways: Vec<Way>) -> Options {
-        Options { toolchain_sources: None, cache_dir: cache_dir.to_owned(), target_dir: None, cargo_home: None, ways }
+        Options {
+            toolchain_sources: None,
+            cache_dir: cache_dir.to_owned(),
+            target_dir: None,
+            shared_target_dir: None,
+            cargo_home: None,
+            ways,
+        }
     }
 
     async fn failure(options: Options) -> String {
@@ -246,6 +264,16 @@ mod tests {
         let text = failure(options).await;
         assert!(text.contains("`tar` failed"), "{text}");
         assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn private_sysroot_is_named_to_the_compiler() {
+        let toolchain = unknown_toolchain(Path::new("/own"));
+        let own = Target { toolchain: toolchain.clone(), sysroot: None };
+        assert_eq!(own.cargo_arguments([])[3], "target.wasm32-wasip2.rustflags=[]");
+        let private = Target { toolchain, sysroot: Some("/a b".into()) };
+        let flags = r#"target.wasm32-wasip2.rustflags=["--sysroot=/a b", "-Cx"]"#;
+        assert_eq!(private.cargo_arguments(["-Cx".to_owned()])[3], flags);
     }
 
     #[test]

@@ -80,8 +80,9 @@ pub(super) fn secrets(text: &str, format: ImportFormat) -> Result<Vec<(String, S
 }
 
 fn json_secrets(text: &str) -> Result<Vec<(String, String)>, Failure> {
-    let object: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| Failure::usage(format!("the file is no JSON object (line {}, column {})", error.line(), error.column())))?;
+    let object: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+        Failure::usage(format!("the file is no JSON object (line {}, column {})", error.line(), error.column()))
+    })?;
     let mut secrets = Vec::new();
     let mut wrong = Vec::new();
     for (name, value) in object {
@@ -196,7 +197,15 @@ mod tests {
         let shown: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(
             shown,
-            [("A", "1"), ("B", "two words"), ("C", "literal $X \\n"), ("D", "line\nnext \"q\" $A"), ("E", ""), ("F", "a\nb"), ("G", "a#b")]
+            [
+                ("A", "1"),
+                ("B", "two words"),
+                ("C", "literal $X \\n"),
+                ("D", "line\nnext \"q\" $A"),
+                ("E", ""),
+                ("F", "a\nb"),
+                ("G", "a#b")
+            ]
         );
     }
 

@@ -110,7 +110,10 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let shown = table(&["id", "state"], &[vec!["a".to_owned(), "IN_SYNC".to_owned()], vec!["longer".to_owned(), String::new()]]);
+        let shown = table(
+            &["id", "state"],
+            &[vec!["a".to_owned(), "IN_SYNC".to_owned()], vec!["longer".to_owned(), String::new()]],
+        );
         assert_eq!(shown, "ID      STATE\na       IN_SYNC\nlonger");
     }
 }

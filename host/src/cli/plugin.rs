@@ -45,8 +45,7 @@ fn new(name: &str, lang: Language, path: Option<&Path>, output: Output) -> Resul
     let made = json!({ "folder": folder, "files": project.files });
     output.data(&made, |_| {
         format!(
-            "made {folder}; next:\n  cd {folder}\n  cargo test\n  keyferry plugin build\n  keyferry plugin install target/plugins/*/*/{}.wasm",
-            name.replace('-', "_"),
+            "made {folder}; next:\n  cd {folder}\n  cargo test\n  keyferry plugin build\n  keyferry plugin install target/plugins/{name}.wasm"
         )
     });
     Ok(())

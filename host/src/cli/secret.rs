@@ -47,19 +47,12 @@ pub(super) async fn run(command: SecretCommand, client: &Client, output: Output)
     }
 }
 
-async fn set(
-    place: &EnvironmentArgument,
-    secrets: &[String],
-    client: &Client,
-    output: Output,
-) -> Result<(), Failure> {
+async fn set(place: &EnvironmentArgument, secrets: &[String], client: &Client, output: Output) -> Result<(), Failure> {
     let mut sets = Vec::new();
     for secret in secrets {
         let (full, value) = match secret.split_once('=') {
             Some((full, value)) => (full, value.to_owned()),
-            None if secrets.len() == 1 => {
-                (secret.as_str(), input::without_line_end(input::standard("the value")?))
-            }
+            None if secrets.len() == 1 => (secret.as_str(), input::without_line_end(input::standard("the value")?)),
             None => return Err(Failure::usage(format!("`{secret}` has no value")).hint("give /folder/NAME=value")),
         };
         let (path, name) = split(full)?;
@@ -68,12 +61,7 @@ async fn set(
     batch(place, sets, client, output).await
 }
 
-async fn batch(
-    place: &EnvironmentArgument,
-    sets: Vec<Value>,
-    client: &Client,
-    output: Output,
-) -> Result<(), Failure> {
+async fn batch(place: &EnvironmentArgument, sets: Vec<Value>, client: &Client, output: Output) -> Result<(), Failure> {
     let total = sets.len();
     let bar = output.progress(total as u64);
     bar.set_message("setting secrets");

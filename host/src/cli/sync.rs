@@ -80,7 +80,9 @@ async fn create(arguments: &SyncCreateArguments, client: &Client, output: Output
         body.insert("config".to_owned(), Value::String(config.clone()));
     }
     let made = client.send(Method::POST, &client.of_tenant("syncs"), &body).await?;
-    output.data(&made, |made| format!("made sync `{}`; next: keyferry sync plan {}", text(made, "/id"), text(made, "/id")));
+    output.data(&made, |made| {
+        format!("made sync `{}`; next: keyferry sync plan {}", text(made, "/id"), text(made, "/id"))
+    });
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
-use super::compile::TrustedArtifact;
+use super::artifact::TrustedArtifact;
 use super::options::CodeCacheOptions;
 use crate::domain::Secret;
 use crate::domain::id::Digest;
@@ -68,13 +68,13 @@ impl CodeCache {
             return None;
         }
         entry.drain(..MAC_BYTES);
-        Some(TrustedArtifact(entry))
+        Some(TrustedArtifact::vouched_for(entry))
     }
 
     /// Keeps an artifact. A failure costs only the next start its time, so it is logged and forgotten.
     pub(crate) fn write(&self, digest: &Digest, artifact: &TrustedArtifact) {
         let name = self.name(digest);
-        if let Err(error) = self.write_entry(&name, &artifact.0).and_then(|()| self.prune()) {
+        if let Err(error) = self.write_entry(&name, artifact.bytes()).and_then(|()| self.prune()) {
             tracing::warn!(plugin.digest = %digest, %error, "compiled code could not be kept");
         }
     }

@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
+use super::artifact::TrustedArtifact;
 use super::options::{CompileLimits, CompileWorker};
 use crate::ports::plugin::InspectFailure;
 
@@ -24,9 +25,6 @@ use crate::ports::plugin::InspectFailure;
 const ARTIFACT_BYTES_MAX: u64 = 512 << 20;
 /// The most of a refusal's text that is kept.
 const REFUSAL_BYTES_MAX: usize = 2 << 10;
-
-/// Machine code that this host made, or proved to have made: the only thing that is ever loaded.
-pub(crate) struct TrustedArtifact(pub(crate) Vec<u8>);
 
 /// Why the worker gave no artifact, besides the component's own faults.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +93,7 @@ impl Compiler {
 
     fn judge(&self, status: ExitStatus, output: Vec<u8>) -> Result<TrustedArtifact, InspectFailure> {
         match status.code() {
-            Some(worker::EXIT_COMPILED) => Ok(TrustedArtifact(output)),
+            Some(worker::EXIT_COMPILED) => Ok(TrustedArtifact::vouched_for(output)),
             Some(worker::EXIT_REFUSED) => Err(InspectFailure::Rejected(refusal(&output))),
             Some(worker::EXIT_OUT_OF_MEMORY) => Err(self.out_of_memory()),
             Some(worker::EXIT_PANICKED) => Err(InspectFailure::Rejected("the compiler failed on it".to_owned())),
@@ -167,7 +165,7 @@ async fn compile_in_process(engine: Engine, component: Arc<[u8]>) -> Result<Trus
     tokio::task::spawn_blocking(move || engine.precompile_component(&component))
         .await
         .map_err(CompileError::Panicked)?
-        .map(TrustedArtifact)
+        .map(TrustedArtifact::vouched_for)
         .map_err(|error| InspectFailure::Rejected(worker::reason(&error)))
 }
 
@@ -177,4 +175,46 @@ fn refusal(output: &[u8]) -> String {
     let mut text: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     text.truncate(text.floor_char_boundary(REFUSAL_BYTES_MAX));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// `wait`'s status word: the signal in the low bits, the exit code in the next eight.
+    fn judged(status: i32, output: &[u8]) -> String {
+        let limits = CompileLimits { memory_bytes: 1 << 20, cpu: Duration::from_secs(7), wall: Duration::from_secs(9) };
+        let compiler = Compiler::new(CompileWorker::InProcess, limits);
+        match compiler.judge(ExitStatus::from_raw(status), output.to_vec()) {
+            Ok(artifact) => format!("{} bytes", artifact.bytes().len()),
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn how_the_worker_ended_tells_which_limit_it_met() {
+        let within = |limit: &str| format!("the component could not be compiled within {limit}");
+        for (status, expected) in [
+            (worker::EXIT_COMPILED << 8, "4 bytes".to_owned()),
+            (worker::EXIT_REFUSED << 8, "text".to_owned()),
+            (worker::EXIT_OUT_OF_MEMORY << 8, within("1 MiB of memory")),
+            (worker::EXIT_PANICKED << 8, "the compiler failed on it".to_owned()),
+            (6, within("1 MiB of memory")),
+            (11, within("1 MiB of memory")),
+            (9, within("7 s of processor time")),
+            (24, within("7 s of processor time")),
+            (15, "the host failed to inspect the component".to_owned()),
+            (1 << 8, "the host failed to inspect the component".to_owned()),
+        ] {
+            assert_eq!(judged(status, b"text"), expected, "status {status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_cut_and_stripped() {
+        assert_eq!(refusal(b"a\n\x1b[31mb\xff"), "a  [31mb\u{fffd}");
+        assert_eq!(refusal(&[b'x'; 10_000]).len(), REFUSAL_BYTES_MAX);
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +21,12 @@ pub(crate) struct PluginEngine {
     pub(crate) engine: Engine,
     /// Ticks since the start; advances together with the epoch.
     pub(crate) ticks: Arc<AtomicU64>,
+    /// Dropped with the last handle, which ends the ticker.
+    _ticker: Sender<Never>,
 }
+
+/// Nothing is ever sent to the ticker.
+enum Never {}
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +48,8 @@ impl PluginEngine {
     pub(crate) fn start(max_concurrent_calls: u32) -> Result<Self, EngineError> {
         let engine = pooled_or_on_demand(max_concurrent_calls).map_err(EngineError::Configure)?;
         let ticks = Arc::new(AtomicU64::new(0));
-        start_ticker(&engine, Arc::clone(&ticks)).map_err(EngineError::StartTicker)?;
-        Ok(Self { engine, ticks })
+        let ticker = start_ticker(&engine, Arc::clone(&ticks)).map_err(EngineError::StartTicker)?;
+        Ok(Self { engine, ticks, _ticker: ticker })
     }
 }
 
@@ -103,16 +109,15 @@ fn pool(max_concurrent_calls: u32) -> PoolingAllocationConfig {
 }
 
 /// A thread of the operating system: a timer of the async runtime could be starved by the very guests it must stop.
-fn start_ticker(engine: &Engine, ticks: Arc<AtomicU64>) -> io::Result<()> {
+fn start_ticker(engine: &Engine, ticks: Arc<AtomicU64>) -> io::Result<Sender<Never>> {
     let engine = engine.weak();
+    let (ticker, ended) = mpsc::channel::<Never>();
     thread::Builder::new().name("plugin-epoch".to_owned()).spawn(move || {
-        loop {
-            thread::sleep(TICK);
-            // Ends with the last handle to the engine.
+        while matches!(ended.recv_timeout(TICK), Err(RecvTimeoutError::Timeout)) {
             let Some(engine) = engine.upgrade() else { break };
             ticks.fetch_add(1, Ordering::Relaxed);
             engine.increment_epoch();
         }
     })?;
-    Ok(())
+    Ok(ticker)
 }

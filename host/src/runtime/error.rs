@@ -89,7 +89,7 @@ impl Circumstances<'_> {
         // wasmtime keeps these types to itself; a test holds the wording.
         let text = error.root_cause().to_string();
         if text.contains("fuel allocated for hostcalls") {
-            return Some("bytes in one host call");
+            return Some("bytes handed over at once");
         }
         if text.contains("handle limit exceeded") {
             return Some("handles");

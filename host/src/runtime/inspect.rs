@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
+use super::artifact::TrustedArtifact;
 use super::cache::CodeCache;
 use super::call::{Caller, Task};
-use super::compile::{Compiler, TrustedArtifact};
+use super::compile::Compiler;
 use super::linker::{self, LinkFailure, Linked};
 use super::state::CallState;
 use crate::domain::id::Digest;
@@ -24,7 +25,7 @@ const DESCRIBE_MEMORY_BYTES: u64 = 256 << 20;
 
 /// Makes components callable.
 pub(crate) struct Inspector {
-    pub(crate) linker: Linker<CallState>,
+    pub(crate) linker: Arc<Linker<CallState>>,
     pub(crate) compiler: Compiler,
     pub(crate) cache: Option<Arc<CodeCache>>,
 }
@@ -33,34 +34,37 @@ impl Inspector {
     /// Checks, compiles and links a component. Type errors against the contract may still come up at its first instance.
     pub(crate) async fn prepare(&self, digest: Digest, component: Arc<[u8]>) -> Result<Linked, InspectFailure> {
         check_format(&component)?;
-        let engine = self.linker.engine();
         let artifact = match self.cached(digest).await {
             Some(artifact) => artifact,
             None => self.compiled(digest, component).await?,
         };
-        let component = deserialize(engine, &artifact).map_err(|error| unfit(&error))?;
-        linker::link(&self.linker, &component).map_err(|failure| rejected(&failure))
+        let linker = Arc::clone(&self.linker);
+        blocking(move || {
+            let component = artifact.load(linker.engine()).map_err(|error| unfit(&error))?;
+            linker::link(&linker, &component).map_err(|failure| rejected(&failure))
+        })
+        .await?
     }
 
     async fn cached(&self, digest: Digest) -> Option<TrustedArtifact> {
         let cache = Arc::clone(self.cache.as_ref()?);
-        tokio::task::spawn_blocking(move || cache.read(&digest)).await.ok().flatten()
+        blocking(move || cache.read(&digest)).await.ok().flatten()
     }
 
     async fn compiled(&self, digest: Digest, component: Arc<[u8]>) -> Result<TrustedArtifact, InspectFailure> {
         let artifact = self.compiler.compile(self.linker.engine(), component).await?;
         let Some(cache) = self.cache.clone() else { return Ok(artifact) };
-        let keep = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             cache.write(&digest, &artifact);
             artifact
-        });
-        keep.await.map_err(|error| InspectFailure::Internal(Box::new(error)))
+        })
+        .await
     }
 
     /// Inspects a component from scratch.
     pub(crate) async fn inspect(&self, caller: &Caller, component: Vec<u8>) -> Result<Inspected, InspectFailure> {
         let component: Arc<[u8]> = component.into();
-        let (digest, component_bytes) = (digest(&component), component.len() as u64);
+        let (digest, component_bytes) = (digest(Arc::clone(&component)).await?, component.len() as u64);
         let linked = Arc::new(self.prepare(digest, component).await?);
         let metadata = describe_twice(caller, digest, &linked).await?;
         let (has_destination, imports) = (linked.destination.is_some(), linked.imports.clone());
@@ -69,8 +73,13 @@ impl Inspector {
 }
 
 /// The name of a component.
-pub(crate) fn digest(component: &[u8]) -> Digest {
-    Digest::from_bytes(Sha256::digest(component).into())
+pub(crate) async fn digest(component: Arc<[u8]>) -> Result<Digest, InspectFailure> {
+    blocking(move || Digest::from_bytes(Sha256::digest(&component).into())).await
+}
+
+/// Work on tens of megabytes, away from the threads that serve.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectFailure> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| InspectFailure::Internal(Box::new(error)))
 }
 
 fn check_format(component: &[u8]) -> Result<(), InspectFailure> {
@@ -90,16 +99,6 @@ fn check_format(component: &[u8]) -> Result<(), InspectFailure> {
         "it is no WebAssembly component"
     };
     Err(InspectFailure::Rejected(reason.to_owned()))
-}
-
-#[expect(
-    unsafe_code,
-    reason = "machine code is loaded only as a TrustedArtifact: from our own worker, or authenticated"
-)]
-fn deserialize(engine: &Engine, artifact: &TrustedArtifact) -> wasmtime::Result<Component> {
-    // SAFETY: `TrustedArtifact` is made in two places only: from the output of this host's compile worker, and by `CodeCache`
-    // from bytes whose HMAC it verified in memory. Neither can be changed between that and here.
-    unsafe { Component::deserialize(engine, &artifact.0) }
 }
 
 /// Twice, in stores of their own: what differs is not metadata but state.

@@ -3,7 +3,7 @@
 mod choices;
 pub(in crate::service) mod open;
 pub(in crate::service) mod settle;
-pub mod target;
+mod target;
 mod verify;
 pub(in crate::service) mod write;
 

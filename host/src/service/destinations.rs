@@ -7,14 +7,23 @@ use keyferry_contract::SyncRules;
 use serde_json::{Map, Value};
 
 use crate::domain::id::{ConnectionUid, Digest, TenantUid};
+use crate::domain::name::Slug;
 use crate::domain::plugin::Limits;
 use crate::domain::sync::RunFailure;
-use crate::domain::{Code, Error, Result, Secret};
+use crate::domain::{Result, Secret};
 use crate::ports::egress::{EgressScope, EgressSession};
 use crate::ports::plugin::{ConnectionView, PluginCall};
 use crate::records::Transaction;
-use crate::service::connections::Connections;
-use crate::service::connections::target::SyncTarget;
+
+/// Where a sync leads, as its owner wrote it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    pub integration: &'a Slug,
+    /// `None`: the integration's default connection.
+    pub config: Option<ConnectionUid>,
+    /// As it was given, without defaults.
+    pub destination: &'a Map<String, Value>,
+}
 
 /// A destination with everything that calls of its plugin need. Holds opened credentials; lives as long as one run.
 #[derive(Clone)]
@@ -60,49 +69,17 @@ pub trait Destinations: Send + Sync + 'static {
     /// # Errors
     /// `invalid_request` with every violation, with pointers below `/integration`, `/config` and `/destination`;
     /// `not_supported` when the plugin has no destination, `plugin_settings_missing`, `plugin_inactive`.
-    async fn attach(&self, tx: &mut Transaction, tenant: TenantUid, target: SyncTarget<'_>) -> Result<ConnectionUid>;
+    async fn attach(&self, tx: &mut Transaction, tenant: TenantUid, target: Target<'_>) -> Result<ConnectionUid>;
 
     /// Opens the connection as it is published now.
     ///
     /// # Errors
     /// As [`Destinations::attach`], and `record_unreadable`, `key_unavailable`, `grant_missing`.
-    async fn open(&self, tenant: TenantUid, target: SyncTarget<'_>) -> Result<OpenDestination>;
+    async fn open(&self, tenant: TenantUid, target: Target<'_>) -> Result<OpenDestination>;
 
     /// Notes that the vendor rejected the connection's credentials.
     ///
     /// # Errors
     /// `unavailable` when the store fails.
     async fn rejected(&self, tenant: TenantUid, connection: ConnectionUid, failure: &RunFailure) -> Result<()>;
-}
-
-#[async_trait]
-impl Destinations for Connections {
-    async fn attach(&self, tx: &mut Transaction, tenant: TenantUid, target: SyncTarget<'_>) -> Result<ConnectionUid> {
-        Self::attach(self, tx, tenant, target).await
-    }
-
-    async fn open(&self, tenant: TenantUid, target: SyncTarget<'_>) -> Result<OpenDestination> {
-        let (opened, destination) = self.open_target(tenant, target).await?;
-        let connection = opened.connection.ok_or_else(|| Error::internal("a sync's connection has no identity"))?;
-        let rules = opened.behaviour.sync.ok_or_else(|| {
-            Error::new(Code::NotSupported, format!("the plugin `{}` is no destination of syncs", opened.plugin.id))
-        })?;
-        Ok(OpenDestination {
-            connection,
-            revision: opened.revision,
-            plugin: opened.plugin.id.to_string(),
-            plugin_version: opened.plugin.version.to_string(),
-            digest: opened.plugin.digest,
-            limits: opened.limits,
-            view: opened.view,
-            egress: opened.egress,
-            secrets: opened.secrets,
-            rules,
-            destination,
-        })
-    }
-
-    async fn rejected(&self, tenant: TenantUid, connection: ConnectionUid, failure: &RunFailure) -> Result<()> {
-        self.note_rejected(tenant, connection, &failure.message).await
-    }
 }

@@ -12,7 +12,7 @@ use crate::domain::error::violation;
 use crate::domain::name::{Slug, Tag};
 use crate::domain::pointer::{Pointer, Violations};
 use crate::domain::settings::Given;
-use crate::domain::{Code, Error, Patch, Result, Versioned};
+use crate::domain::{Code, Error, Patch, Result};
 use crate::records::connections::{self as connection_rows, ConnectionRecord};
 use crate::records::{View, credentials, integrations as rows};
 use crate::service::connections::settle::{Form, Standing, settle};

@@ -88,6 +88,16 @@ impl PluginView {
     }
 }
 
+/// Which version of a plugin is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WhichVersion {
+    /// The one installed last.
+    #[default]
+    Last,
+    Version(PluginVersion),
+    Digest(Digest),
+}
+
 /// What an administrator lets a version do. Members left out are kept, else taken as declared by the plugin contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Review {
@@ -95,6 +105,26 @@ pub struct Review {
     pub egress: Vec<String>,
     pub plaintext: bool,
     pub limits: Option<Limits>,
+}
+
+/// One change of a plugin's record.
+enum Change<'a> {
+    Review(&'a PluginVersion, &'a Review),
+    Activate(&'a PluginVersion, Option<&'a Review>),
+    RollBack(&'a PluginVersion),
+    Disable,
+}
+
+impl Change<'_> {
+    /// The name in the audit log.
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Review(..) => "plugins.review",
+            Self::Activate(..) => "plugins.activate",
+            Self::RollBack(_) => "plugins.rollback",
+            Self::Disable => "plugins.disable",
+        }
+    }
 }
 
 impl Plugins {
@@ -151,14 +181,12 @@ impl Plugins {
         &self,
         ctx: &HostCtx,
         id: &Slug,
-        version: &PluginVersion,
+        which: &WhichVersion,
         review: &Review,
         expected: &Expected,
     ) -> Result<Versioned<PluginView>> {
-        self.change(ctx, id, expected, "plugins.review", async |tx, record| {
-            self.write_review(tx, record, version, review).await
-        })
-        .await
+        let version = self.version(id, which).await?;
+        self.change(ctx, id, expected, &Change::Review(&version, review)).await
     }
 
     /// Lets calls go to a version from now on; those in flight finish where they began.
@@ -170,23 +198,13 @@ impl Plugins {
         &self,
         ctx: &HostCtx,
         id: &Slug,
-        version: Option<&PluginVersion>,
+        which: &WhichVersion,
         review: Option<&Review>,
         expected: &Expected,
     ) -> Result<Versioned<PluginView>> {
-        let version = match version {
-            Some(version) => version.clone(),
-            None => self.installed_last(id).await?,
-        };
+        let version = self.version(id, which).await?;
         self.load(id, &version).await?;
-        let switched = self
-            .change(ctx, id, expected, "plugins.activate", async |tx, record| {
-                if let Some(review) = review {
-                    self.write_review(tx, record, &version, review).await?;
-                }
-                switch(record, &version)
-            })
-            .await?;
+        let switched = self.change(ctx, id, expected, &Change::Activate(&version, review)).await?;
         self.prune(id).await?;
         Ok(switched)
     }
@@ -206,13 +224,7 @@ impl Plugins {
         let nothing = || Error::new(Code::WrongState, "no earlier version is kept");
         let before = before.ok_or_else(nothing)?;
         self.load(id, &before).await?;
-        self.change(ctx, id, expected, "plugins.rollback", async |_, record| {
-            // The version left behind is no longer one to roll back to.
-            let left = record.active.clone();
-            record.activations.retain(|version| Some(version) != left.as_ref());
-            switch(record, &before)
-        })
-        .await
+        self.change(ctx, id, expected, &Change::RollBack(&before)).await
     }
 
     /// Stops a plugin: no call of it begins any more, and its connections and syncs stay as they are.
@@ -220,11 +232,7 @@ impl Plugins {
     /// # Errors
     /// `not_found`, `precondition_failed`.
     pub async fn disable(&self, ctx: &HostCtx, id: &Slug, expected: &Expected) -> Result<Versioned<PluginView>> {
-        self.change(ctx, id, expected, "plugins.disable", async |_, record| {
-            record.disabled = true;
-            Ok(())
-        })
-        .await
+        self.change(ctx, id, expected, &Change::Disable).await
     }
 
     /// Loads the component of every active plugin. One that fails is reported and leaves the others running.
@@ -244,11 +252,16 @@ impl Plugins {
         Ok(failed)
     }
 
-    async fn installed_last(&self, id: &Slug) -> Result<PluginVersion> {
+    async fn version(&self, id: &Slug, which: &WhichVersion) -> Result<PluginVersion> {
         let view = self.core.records.view().await?;
         let record = rows::read(&view, id).await?.ok_or_else(|| Error::not_found("plugin"))?;
-        let last = record.versions.iter().rev().find(|entry| entry.kept);
-        last.map(|entry| entry.version.clone()).ok_or_else(|| Error::not_found("version"))
+        let mut newest_first = record.versions.iter().rev().filter(|entry| entry.kept);
+        let found = match which {
+            WhichVersion::Last => newest_first.next(),
+            WhichVersion::Version(version) => newest_first.find(|entry| entry.version == *version),
+            WhichVersion::Digest(digest) => newest_first.find(|entry| entry.digest == *digest),
+        };
+        found.map(|entry| entry.version.clone()).ok_or_else(|| Error::not_found("version"))
     }
 
     async fn load(&self, id: &Slug, version: &PluginVersion) -> Result<()> {
@@ -263,22 +276,43 @@ impl Plugins {
         ctx: &HostCtx,
         id: &Slug,
         expected: &Expected,
-        action: &'static str,
-        apply: impl AsyncFn(&mut Transaction, &mut PluginRecord) -> Result<()>,
+        change: &Change<'_>,
     ) -> Result<Versioned<PluginView>> {
         let now = self.core.clock.now();
         let (record, version): (PluginRecord, Version) = transact!(self.core.records, |tx| {
             let found = tx.get_with_version::<PluginRecord>(&rows::key(id)).await?;
             let mut found = found.ok_or_else(|| Error::not_found("plugin"))?;
             expected.check(found.version)?;
-            apply(&mut tx, &mut found.value).await?;
+            self.apply(&mut tx, &mut found.value, change).await?;
             found.value.modified_at = now;
-            audit::record_host(&mut tx, ctx, now, action, id.as_str()).await?;
+            audit::record_host(&mut tx, ctx, now, change.action(), id.as_str()).await?;
             let version = tx.put_with_version(&rows::key(id), &found.value).await?;
             (found.value, version)
         });
         let view = self.core.records.view().await?;
         Ok(Versioned { value: self.shown(&view, record).await?, version })
+    }
+
+    async fn apply(&self, tx: &mut Transaction, record: &mut PluginRecord, change: &Change<'_>) -> Result<()> {
+        match change {
+            Change::Review(version, review) => self.write_review(tx, record, version, review).await,
+            Change::Activate(version, review) => {
+                if let Some(review) = review {
+                    self.write_review(tx, record, version, review).await?;
+                }
+                switch(record, version)
+            }
+            Change::RollBack(before) => {
+                // The version left behind is no longer one to roll back to.
+                let left = record.active.clone();
+                record.activations.retain(|version| Some(version) != left.as_ref());
+                switch(record, before)
+            }
+            Change::Disable => {
+                record.disabled = true;
+                Ok(())
+            }
+        }
     }
 
     async fn write_review(

@@ -12,7 +12,7 @@ use crate::domain::sync::{RunEvent, RunFailure};
 use crate::domain::{Code, Error, Result};
 use crate::records::sync_state::Wanted;
 use crate::records::syncs;
-use crate::service::connections::target::SyncTarget;
+use crate::service::destinations::Target;
 use crate::service::syncs::Preview;
 
 /// Nobody follows a preview.
@@ -28,7 +28,7 @@ pub(super) async fn preview(inner: &Inner, tenant: TenantUid, sync: SyncUid) -> 
     let record = syncs::read(&view, tenant, sync).await?.ok_or_else(|| Error::not_found("sync"))?;
     let generation = Wanted::read(&view, tenant, sync).await?.generation;
     let spec = &record.spec;
-    let target = SyncTarget { integration: &spec.integration, config: spec.config, destination: &spec.destination };
+    let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
     let open = inner.destinations.open(tenant, target).await?;
     let caller = Caller {
         core: &inner.core,

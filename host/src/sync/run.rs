@@ -19,8 +19,7 @@ use crate::domain::{Code, Result as ServiceResult};
 use crate::records::sync_state::{self, Quarantine};
 use crate::records::syncs::{Removal, SyncRecord};
 use crate::records::{ledger, runs};
-use crate::service::connections::target::SyncTarget;
-use crate::service::destinations::OpenDestination;
+use crate::service::destinations::{OpenDestination, Target};
 
 /// What a run came to.
 pub(super) struct Report {
@@ -78,7 +77,7 @@ impl Driver<'_> {
             return Ok(Report { tally: Tally::default(), drifted: false });
         }
         let spec = &self.record.spec;
-        let target = SyncTarget { integration: &spec.integration, config: spec.config, destination: &spec.destination };
+        let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
         let open = self.inner.destinations.open(self.lease.tenant, target).await?;
         run.plugin_digest = Some(open.digest);
         self.refuse_quarantined(run, &open).await?;

@@ -1,12 +1,15 @@
 //! Holds its slot without using the processor.
 
 use keyferry_test_guests::*;
+use wasip2::clocks::monotonic_clock;
+
+const DAY_NS: u64 = 86_400 * 1_000_000_000;
 
 struct SleepsForever;
 
 impl Behaviour for SleepsForever {
     fn describe() -> String {
-        std::thread::sleep(std::time::Duration::from_secs(86_400 * 365));
+        monotonic_clock::subscribe_duration(365 * DAY_NS).block();
         "{}".to_owned()
     }
 }

@@ -83,6 +83,39 @@ fn packages_inherit_what_the_workspace_says() {
     assert_tidy(&findings);
 }
 
+/// Packages of ours that a package may stand on, besides those for its tests.
+const STANDS_ON: &[(&str, &[&str])] = &[
+    ("wit/", &[]),
+    ("sdk/macros/", &[]),
+    ("sdk/testing/", &["keyferry", "keyferry-contract", "keyferry-sdk"]),
+    ("sdk/", &["keyferry-contract", "keyferry-sdk-macros"]),
+    ("plugins/", &["keyferry-sdk"]),
+    ("host/", &["keyferry-contract"]),
+    ("tests/", &["keyferry", "keyferry-contract"]),
+];
+
+fn stands_on_others(source: &Source) -> Vec<Finding> {
+    let table: Table = source.text.parse().unwrap_or_default();
+    let (_, allowed) =
+        STANDS_ON.iter().find(|(folder, _)| source.path.starts_with(folder)).expect("a folder of packages");
+    let dependencies = table.get("dependencies").and_then(Value::as_table).into_iter().flat_map(Table::keys);
+    let ours = dependencies.filter(|name| name.starts_with("keyferry") && !allowed.contains(&name.as_str()));
+    let instead = format!("it may stand on {allowed:?}");
+    ours.map(|name| Finding::new(&source.path, 0, format!("it stands on `{name}`"), &instead)).collect()
+}
+
+#[test]
+fn packages_stand_on_each_other_in_one_direction() {
+    let findings: Vec<_> = packages().flat_map(stands_on_others).collect();
+    assert_tidy(&findings);
+    for (path, dependency) in
+        [("host/Cargo.toml", "keyferry-sdk"), ("plugins/x/Cargo.toml", "keyferry"), ("sdk/Cargo.toml", "keyferry")]
+    {
+        let text = format!("[dependencies]\n{dependency}.workspace = true\n");
+        assert_eq!(stands_on_others(&Source::new(path, &text)).len(), 1, "{path} on {dependency}");
+    }
+}
+
 #[test]
 fn packages_outside_the_workspace_have_the_licence_too() {
     let guests =

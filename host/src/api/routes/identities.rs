@@ -76,7 +76,7 @@ struct IdentityInSchema {
     token_ttl_seconds: Option<u64>,
 }
 
-struct IdentityIn {
+pub(crate) struct IdentityIn {
     name: Option<Label>,
     identity: Option<IdentityUid>,
     role: Option<Role>,

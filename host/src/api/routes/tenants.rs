@@ -58,7 +58,7 @@ pub(crate) struct TenantPatchSchema {
     display_name: Option<String>,
 }
 
-struct TenantPatch {
+pub(crate) struct TenantPatch {
     display_name: Option<String>,
 }
 

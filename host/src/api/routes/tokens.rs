@@ -20,7 +20,7 @@ pub(crate) fn routes() -> Routes {
 
 /// A client's credentials.
 #[derive(ToSchema)]
-#[schema(as = TokenIn)]
+#[schema(as = TokenIn, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents what `ClientCredentials` reads")]
 struct ClientCredentialsSchema {
     /// The identity's id.
@@ -31,7 +31,7 @@ struct ClientCredentialsSchema {
     client_secret: String,
 }
 
-struct ClientCredentials {
+pub(crate) struct ClientCredentials {
     client_id: String,
     client_secret: Secret<String>,
 }

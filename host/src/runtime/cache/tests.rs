@@ -35,11 +35,11 @@ fn digest(byte: u8) -> Digest {
 }
 
 fn artifact() -> TrustedArtifact {
-    TrustedArtifact(b"machine code".to_vec())
+    TrustedArtifact::vouched_for(b"machine code".to_vec())
 }
 
 fn read(cache: &CodeCache, byte: u8) -> Option<Vec<u8>> {
-    cache.read(&digest(byte)).map(|artifact| artifact.0)
+    cache.read(&digest(byte)).map(|artifact| artifact.bytes().to_vec())
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(crate) fn header(limits: &CompileLimits) -> [u8; HEADER_BYTES] {
 pub fn compile_worker_main() -> ExitCode {
     let code = match work() {
         Ok(code) => code,
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => EXIT_OUT_OF_MEMORY,
         Err(_) => EXIT_UNUSABLE,
     };
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))

@@ -1,41 +1,25 @@
 //! A connection as a sync uses it: as it is published, with the settings of one destination.
 
+use async_trait::async_trait;
+use keyferry_contract::SyncRules;
 use serde_json::{Map, Value};
 
-use super::{Connections, OpenConnection, belongs, require_complete};
+use super::{Connections, belongs, require_complete};
 use crate::domain::error::violation;
 use crate::domain::id::{ConnectionUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::pointer::Pointer;
 use crate::domain::settings::{self, Given, Surroundings};
+use crate::domain::sync::RunFailure;
 use crate::domain::{Code, Error, Result, Violation};
 use crate::records::connections::{self as rows, ConnectionRecord, ConnectionState, VerificationRecord};
 use crate::records::{Transaction, View};
+use crate::service::destinations::{Destinations, OpenDestination, Target};
 use crate::service::integrations::resolve::{ResolvedIntegration, resolve};
 
-/// Where a sync leads.
-#[derive(Clone, Copy, Debug)]
-pub struct SyncTarget<'a> {
-    pub integration: &'a Slug,
-    /// `None`: the integration's default connection.
-    pub config: Option<ConnectionUid>,
-    /// As it was given, without defaults.
-    pub destination: &'a Map<String, Value>,
-}
-
-impl Connections {
-    /// Checks that a sync may lead there, and ties it to its connection, which then stays as long as the sync does. `tx`
-    /// holds the connection to stand still until it commits.
-    ///
-    /// # Errors
-    /// `invalid_request` with every violation, with pointers below `/integration`, `/config` and `/destination`;
-    /// `not_supported` when the plugin has no destination, `plugin_settings_missing`, `plugin_inactive`.
-    pub async fn attach(
-        &self,
-        tx: &mut Transaction,
-        tenant: TenantUid,
-        target: SyncTarget<'_>,
-    ) -> Result<ConnectionUid> {
+#[async_trait]
+impl Destinations for Connections {
+    async fn attach(&self, tx: &mut Transaction, tenant: TenantUid, target: Target<'_>) -> Result<ConnectionUid> {
         let integration = self.target_integration(tx.view(), tenant, target.integration).await?;
         let uid = target_connection(&integration, target.config)?;
         let connection = rows::claim(tx, tenant, uid).await?;
@@ -46,15 +30,7 @@ impl Connections {
         Ok(uid)
     }
 
-    /// Opens the connection of a sync as it is published now, and fills the destination with defaults.
-    ///
-    /// # Errors
-    /// As [`Connections::attach`], and `credential_rebind_refused`, `grant_missing`, `record_unreadable`.
-    pub async fn open_target(
-        &self,
-        tenant: TenantUid,
-        target: SyncTarget<'_>,
-    ) -> Result<(OpenConnection, Map<String, Value>)> {
+    async fn open(&self, tenant: TenantUid, target: Target<'_>) -> Result<OpenDestination> {
         let view = self.core.records.view().await?;
         let integration = self.target_integration(&view, tenant, target.integration).await?;
         let uid = target_connection(&integration, target.config)?;
@@ -62,34 +38,43 @@ impl Connections {
         let connection = connection.filter(|found| belongs(found, target.integration, target.config.is_none()));
         let connection = connection.ok_or_else(unknown_config)?;
         let state = self.used_state(&view, tenant, &integration, &connection).await?;
-        let destination = check_destination(&integration, &state, target.destination)?;
+        let (rules, destination) = check_destination(&integration, &state, target.destination)?;
         let opened = self.open_state(tenant, &integration, &connection, &state).await?;
         self.catalogue.load(opened.plugin.digest).await?;
-        Ok((opened, destination))
+        Ok(OpenDestination {
+            connection: uid,
+            revision: opened.revision,
+            plugin: opened.plugin.id.to_string(),
+            plugin_version: opened.plugin.version.to_string(),
+            digest: opened.plugin.digest,
+            limits: opened.limits,
+            view: opened.view,
+            egress: opened.egress,
+            secrets: opened.secrets,
+            rules,
+            destination,
+        })
     }
 
-    /// Notes that the vendor rejected the credentials of a connection.
-    ///
-    /// # Errors
-    /// `unavailable` when the store fails.
-    pub async fn note_rejected(&self, tenant: TenantUid, uid: ConnectionUid, error: &str) -> Result<()> {
+    async fn rejected(&self, tenant: TenantUid, uid: ConnectionUid, failure: &RunFailure) -> Result<()> {
         let view = self.core.records.view().await?;
         let Some(connection) = rows::read(&view, tenant, uid).await? else { return Ok(()) };
-        let connection = connection.value;
-        let Ok(integration) = resolve(&view, &self.catalogue, tenant, &connection.integration).await else {
+        let Ok(integration) = resolve(&view, &self.catalogue, tenant, &connection.value.integration).await else {
             return Ok(());
         };
         let Some(plugin) = &integration.plugin else { return Ok(()) };
         let record = VerificationRecord {
             succeeded: false,
             account: None,
-            error: Some(error.to_owned()),
+            error: Some(failure.message.clone()),
             digest: plugin.digest,
             at: self.core.clock.now(),
         };
-        self.store_verification(tenant, &connection, &record).await
+        self.store_verification(tenant, &connection.value, &record).await
     }
+}
 
+impl Connections {
     async fn target_integration(&self, view: &View, tenant: TenantUid, id: &Slug) -> Result<ResolvedIntegration> {
         resolve(view, &self.catalogue, tenant, id).await.map_err(|error| match error.code() {
             Code::NotFound => {
@@ -139,12 +124,12 @@ fn check_destination(
     integration: &ResolvedIntegration,
     state: &ConnectionState,
     destination: &Map<String, Value>,
-) -> Result<Map<String, Value>> {
+) -> Result<(SyncRules, Map<String, Value>)> {
     let behaviour = integration.behaviour()?;
-    if behaviour.sync.is_none() {
+    let Some(rules) = behaviour.sync else {
         let detail = format!("the plugin `{}` is no destination of syncs", integration.plugin_id);
         return Err(Error::new(Code::NotSupported, detail));
-    }
+    };
     let surroundings = Surroundings {
         pointer: Pointer::root().member("destination"),
         wider: state.parameters.as_ref(),
@@ -152,5 +137,5 @@ fn check_destination(
     };
     let given = Given::from(destination.clone());
     let checked = settings::validate(&behaviour.destination_metadata, given, &surroundings);
-    checked.map(|checked| checked.values).map_err(Error::invalid)
+    checked.map(|checked| (rules, checked.values)).map_err(Error::invalid)
 }

@@ -3,7 +3,7 @@
 use super::capability::{CapabilityDiff, inherited};
 use super::{
     Code, Error, Grants, HostCtx, PluginRecord, PluginView, Plugins, Result, ValidMetadata, VersionEntry, Versioned,
-    audit, inspect_error, rows,
+    WhichVersion, audit, inspect_error, rows,
 };
 use crate::domain::Expected;
 use crate::domain::id::Digest;
@@ -78,7 +78,7 @@ impl Plugins {
             limits: None,
         };
         let id = installed.value.record.id.clone();
-        self.activate(ctx, &id, Some(&version.entry.version), Some(&review), &Expected::Any).await
+        self.activate(ctx, &id, &WhichVersion::Digest(digest), Some(&review), &Expected::Any).await
     }
 
     async fn inspected(&self, component: &[u8]) -> Result<Candidate> {

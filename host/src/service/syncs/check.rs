@@ -6,7 +6,7 @@ use super::Syncs;
 use crate::domain::id::TenantUid;
 use crate::domain::sync::{SyncSpec, SyncState};
 use crate::domain::{Code, Error, Result};
-use crate::service::connections::target::SyncTarget;
+use crate::service::destinations::Target;
 
 /// How long the vendor may take while somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ impl Syncs {
     }
 
     async fn identify_and_check(&self, tenant: TenantUid, spec: &SyncSpec) -> Result<()> {
-        let target = SyncTarget { integration: &spec.integration, config: spec.config, destination: &spec.destination };
+        let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
         let open = self.destinations.open(tenant, target).await?;
         let deadline = Some(Instant::now() + PATIENCE);
         let call = || open.call(self.core.egress.open(open.egress.clone(), deadline));

@@ -12,7 +12,7 @@ use crate::records::sync_state::{self, Status, Wanted};
 use crate::records::syncs::{self, Pause, SyncRecord};
 use crate::records::{Transaction, View};
 use crate::service::audit;
-use crate::service::connections::target::SyncTarget;
+use crate::service::destinations::Target;
 use crate::service::context::TenantCtx;
 use crate::service::resolve::folder_at;
 use crate::transact;
@@ -182,8 +182,8 @@ pub(super) async fn for_update(
     Ok(found.value)
 }
 
-pub(super) fn target(spec: &SyncSpec) -> SyncTarget<'_> {
-    SyncTarget { integration: &spec.integration, config: spec.config, destination: &spec.destination }
+pub(super) fn target(spec: &SyncSpec) -> Target<'_> {
+    Target { integration: &spec.integration, config: spec.config, destination: &spec.destination }
 }
 
 /// A sync whose secrets are being removed can be run again and deleted again, nothing else.

@@ -23,7 +23,7 @@ use crate::ports::plugin::ConnectionView;
 use crate::ports::sealer::SystemSealer;
 use crate::records::syncs::Removal;
 use crate::records::{Records, Transaction, ledger};
-use crate::service::connections::target::SyncTarget;
+use crate::service::destinations::Target;
 use crate::service::context::{Core, TenantCtx};
 use crate::service::destinations::{Destinations, OpenDestination};
 use crate::service::environments::{Environments, NewEnvironment};
@@ -51,12 +51,12 @@ impl Destinations for OneDestination {
         &self,
         _tx: &mut Transaction,
         _tenant: TenantUid,
-        _target: SyncTarget<'_>,
+        _target: Target<'_>,
     ) -> Result<ConnectionUid> {
         Ok(connection())
     }
 
-    async fn open(&self, tenant: TenantUid, target: SyncTarget<'_>) -> Result<OpenDestination> {
+    async fn open(&self, tenant: TenantUid, target: Target<'_>) -> Result<OpenDestination> {
         Ok(OpenDestination {
             connection: connection(),
             revision: "revision-1".to_owned(),

@@ -1,0 +1,107 @@
+//! `dev`: the host for one developer: bundled plugins built and installed, a tenant, a token, loopback open.
+
+mod plugins;
+mod seed;
+
+use std::path::{Path, PathBuf};
+
+use super::args::DevArguments;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::serve;
+use crate::app::{App, RootKeyOrigin};
+use crate::config::{self, Overrides, source};
+use crate::domain::Secret;
+use crate::service::plugins::PluginPolicy;
+
+/// The tenant that `dev` makes.
+const TENANT: &str = "dev";
+
+/// Where a development host keeps its things; a temporary place is removed at the end.
+struct Place {
+    data: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// Runs a development host until it is told to stop.
+pub(super) async fn dev(arguments: &DevArguments, output: Output) -> Result<(), Failure> {
+    if !arguments.listen.ip().is_loopback() {
+        return Err(Failure::usage("`dev` listens on loopback only").hint("`keyferry serve` is for other addresses"));
+    }
+    let place = place(arguments)?;
+    let config = configured(arguments, &place)?;
+    serve::begin_logging(&config)?;
+    let sources = plugins::sources(arguments)?;
+    let components = plugins::build(&sources, output).await?;
+    let app = App::start(&config, &serve::program(PluginPolicy { replaces_versions: true })?).await?;
+    let session = seed::session(&app).await?;
+    plugins::install(&app, &session.host, components, output).await?;
+    let environment = write_environment(&place.data, &app, &session.token)?;
+    greet(&app, &place, &environment, output);
+    let watch = plugins::watch(arguments, sources, &app, &session.host, output);
+    tokio::select! {
+        () = serve::stopped() => {}
+        outcome = watch => outcome?,
+    }
+    output.note("stopping");
+    app.stop().await?;
+    Ok(())
+}
+
+fn place(arguments: &DevArguments) -> Result<Place, Failure> {
+    if let Some(data) = &arguments.data_dir {
+        return Ok(Place { data: data.clone(), _temporary: None });
+    }
+    let temporary = tempfile::Builder::new().prefix("keyferry-dev-").tempdir();
+    let temporary = temporary.map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
+    Ok(Place { data: temporary.path().join("data"), _temporary: Some(temporary) })
+}
+
+/// The root key lies beside the data directory, never inside.
+fn root_key_file(data: &Path) -> PathBuf {
+    let mut name = data.file_name().unwrap_or_default().to_owned();
+    name.push(".root-key");
+    data.with_file_name(name)
+}
+
+fn configured(arguments: &DevArguments, place: &Place) -> Result<config::Config, Failure> {
+    let overrides = Overrides(vec![
+        ("server", "listen", arguments.listen.to_string()),
+        ("server", "requests_per_second", "0".to_owned()),
+        ("store", "data_dir", place.data.display().to_string()),
+        ("crypto", "root_provider", "file".to_owned()),
+        ("crypto", "root_key_file", root_key_file(&place.data).display().to_string()),
+        ("egress", "loopback", "*".to_owned()),
+        ("egress", "plain_http", "localhost,127.0.0.1,[::1]".to_owned()),
+    ]);
+    Ok(config::load(None, &source::environment(), &overrides)?)
+}
+
+/// What scripts source to reach this host.
+fn write_environment(data: &Path, app: &App, token: &Secret<String>) -> Result<PathBuf, Failure> {
+    let path = data.join("dev.env");
+    let lines =
+        format!("KEYFERRY_URL=http://{}\nKEYFERRY_TOKEN={}\nKEYFERRY_TENANT={TENANT}", app.address, token.expose());
+    serve::write_private(&path, &Secret::new(lines))?;
+    Ok(path)
+}
+
+fn greet(app: &App, place: &Place, environment: &Path, output: Output) {
+    let url = format!("http://{}", app.address);
+    if let RootKeyOrigin::NewFile(path) = &app.root_key {
+        output.note(&format!("made the root key {}", path.display()));
+    }
+    let kept = if place._temporary.is_some() { "removed at the end" } else { "kept" };
+    output.note(&format!(
+        "\nDEVELOPMENT HOST: plugins may reach loopback over plain http, the token below may do everything.\n\n  \
+         API       {url}      reference: {url}/docs\n  \
+         data      {} ({kept})\n  \
+         tenant    {TENANT}, with the environments dev, staging and prod\n\n\
+         Try, in another terminal:\n\n  \
+         set -a; . {}; set +a\n  \
+         keyferry secret set /app/GREETING=hello\n  \
+         keyferry integration list\n",
+        place.data.display(),
+        environment.display(),
+    ));
+}

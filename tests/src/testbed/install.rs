@@ -1,0 +1,51 @@
+//! Where test beds are installed, and how two processes do not do it at once.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
+
+/// Written when everything else in a folder is in place.
+const COMPLETE: &str = ".complete";
+
+/// The folder `testbeds` in the target folder, where `cargo clean` finds it.
+fn home() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in a folder of the checkout");
+    target.unwrap_or_else(|| checkout.join("target")).join("testbeds")
+}
+
+/// Installs into a folder that is keyed by what goes in, unless it is there already.
+///
+/// # Panics
+/// When `fill` does.
+pub(super) fn once(name: &str, recipe: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+    let key = data_encoding::HEXLOWER.encode(&Sha256::digest(recipe)).split_off(48);
+    let folder = home().join(format!("{name}-{key}"));
+    if folder.join(COMPLETE).is_file() {
+        return folder;
+    }
+    fs::create_dir_all(home()).expect("the target folder is writable");
+    let lock = File::create(folder.with_extension("lock")).expect("the target folder is writable");
+    lock.lock().expect("files can be locked");
+    if !folder.join(COMPLETE).is_file() {
+        // What is there is half of an installation that was killed.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("the target folder is writable");
+        fill(&folder);
+        fs::write(folder.join(COMPLETE), recipe).expect("the target folder is writable");
+    }
+    folder
+}
+
+/// Runs a program to its end.
+///
+/// # Panics
+/// When it cannot be run or fails, with its output.
+pub(super) fn run(command: &mut Command) {
+    let output =
+        command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    assert!(output.status.success(), "{command:?} failed:\n{}\n{}", text(&output.stdout), text(&output.stderr));
+}
