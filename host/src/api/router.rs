@@ -31,13 +31,11 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::integrations::routes())
         .merge(routes::plugins::routes())
         .merge(routes::secrets::routes())
+        .merge(routes::syncs::routes())
         .merge(routes::identities::routes())
         .merge(routes::api_keys::routes())
         .merge(routes::audit::routes())
         .merge(routes::auth_metadata::routes())
-        .merge(routes::environments::routes())
-        .merge(routes::folders::routes())
-        .merge(routes::secrets::routes())
 }
 
 /// Routes with their documentation; the only way to route a handler, so none can be left out of the document.

@@ -6,7 +6,9 @@ use std::time::Instant;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::egress::{Egress, EgressFailure, EgressObserved, EgressScope, EgressSession, InboundResponse, OutboundRequest};
+use super::egress::{
+    Egress, EgressFailure, EgressObserved, EgressScope, EgressSession, InboundResponse, OutboundRequest,
+};
 use super::plugin::{InspectFailure, Inspected, PluginCall, PluginRunner};
 use crate::domain::destination::{
     Account, Application, Change, ChoicePage, DestinationIdentity, Observation, OpaqueContext, Scope,
