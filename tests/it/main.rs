@@ -3,6 +3,7 @@
 mod api_access;
 mod api_frame;
 mod api_idempotency;
+mod api_syncs;
 mod api_tenants;
 mod authz_coverage;
 mod captured_log;

@@ -8,6 +8,7 @@ use keyferry::api::{self, ApiSettings};
 use keyferry::crypto::{Keyring, LocalRoot};
 use keyferry::domain::Secret;
 use keyferry::ports::kv::KvStore;
+use keyferry::ports::plugin::PluginRunner;
 use keyferry::records::Records;
 use keyferry::service::Services;
 use keyferry::service::context::Core;
@@ -54,6 +55,15 @@ impl TestApi {
 
     /// A new installation.
     pub async fn with(settings: &ApiSettings) -> Self {
+        Self::on(settings, Arc::new(NoPlugins)).await
+    }
+
+    /// A new installation whose plugins are run by this runner.
+    pub async fn running(plugins: Arc<dyn PluginRunner>) -> Self {
+        Self::on(&ApiSettings { address_rate: None, principal_rate: None }, plugins).await
+    }
+
+    async fn on(settings: &ApiSettings, plugins: Arc<dyn PluginRunner>) -> Self {
         let clock = TestClock::new();
         let store = Arc::new(MemoryStore::new());
         let root = LocalRoot::from_text(&Secret::from("6bde1c".repeat(10) + "11aa")).expect("it is a key");
@@ -61,7 +71,7 @@ impl TestApi {
         let core = Core {
             records: Records::new(store.clone() as Arc<dyn KvStore>, Arc::new(keyring)),
             clock: clock.clone(),
-            runner: Arc::new(NoPlugins),
+            runner: plugins,
             egress: Arc::new(NoNetwork),
         };
         let services = Services::open(core, keyferry::service::plugins::PluginPolicy::default())

@@ -3,4 +3,5 @@
 pub mod api;
 pub mod guests;
 pub mod outside;
+pub mod shelf;
 pub mod testbed;
