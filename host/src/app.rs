@@ -18,6 +18,7 @@ use crate::ports::meter::Meter;
 use crate::ports::plugin::{Inspected, PluginRunner};
 use crate::service::Services;
 use crate::store::RedbStore;
+use crate::sync::{EngineHandle, EngineOptions, SyncEngine};
 use crate::telemetry::Metrics;
 
 pub use adapters::{Program, RootKeyOrigin};
@@ -35,6 +36,7 @@ pub struct App {
     store: Arc<RedbStore>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    engine: EngineHandle,
 }
 
 /// Everything but the network: what `check` and `serve` share.
@@ -92,6 +94,7 @@ impl App {
         ground.load_plugins().await?;
         let Ground { services, root_key, store, meter } = ground;
         let bootstrapped = services.identities.bootstrap_administrator().await.map_err(StartError::Services)?;
+        let engine = engine(&services).await?;
         let router = api::router(services.clone(), meter, &settings(config));
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(api::serve(listener, router, stopped, config.server.shutdown_timeout));
@@ -103,6 +106,7 @@ impl App {
             store,
             stop,
             server,
+            engine: engine.start(),
         })
     }
 
@@ -115,8 +119,18 @@ impl App {
         if self.server.await.is_err() {
             tracing::error!("the server task failed while stopping");
         }
+        self.engine.stop().await;
         self.store.close().await.map_err(StartError::Close)
     }
+}
+
+/// The engine of syncs, which the services plan with.
+async fn engine(services: &Services) -> Result<SyncEngine, StartError> {
+    let destinations = Arc::new(services.connections.clone());
+    let engine = SyncEngine::open(services.core.clone(), destinations, EngineOptions::default()).await;
+    let engine = engine.map_err(StartError::Services)?;
+    services.syncs.plan_with(Arc::new(engine.clone()));
+    Ok(engine)
 }
 
 /// Checks, compiles and describes a component, without installing it.

@@ -1,5 +1,7 @@
 //! Use-cases: authorise, validate, transact, audit. Both API dialects and the CLI come through here.
 
+use std::sync::Arc;
+
 use crate::domain::Result;
 use crate::records::access::{SigningKeysRecord, signing_keys};
 
@@ -36,6 +38,7 @@ use keys::Keys;
 use plugins::catalogue::Catalogue;
 use plugins::{PluginPolicy, Plugins};
 use secrets::Secrets;
+use syncs::Syncs;
 use tenants::Tenants;
 
 /// All use-cases, as the edges reach them; cheap to clone.
@@ -53,6 +56,7 @@ pub struct Services {
     pub keys: Keys,
     pub plugins: Plugins,
     pub secrets: Secrets,
+    pub syncs: Syncs,
     pub tenants: Tenants,
 }
 
@@ -73,10 +77,11 @@ impl Services {
             folders: Folders::new(core.clone()),
             idempotency: Idempotency::new(core.clone()),
             identities: Identities::new(core.clone(), access.clone()),
-            integrations: Integrations::new(core.clone(), catalogue.clone(), connections),
+            integrations: Integrations::new(core.clone(), catalogue.clone(), connections.clone()),
             keys: Keys::new(core.clone()),
             plugins: Plugins::new(core.clone(), catalogue, policy),
             secrets: Secrets::new(core.clone()),
+            syncs: Syncs::new(core.clone(), Arc::new(connections.clone())),
             tenants: Tenants::new(core.clone()),
             access,
             core,

@@ -31,6 +31,7 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::integrations::routes())
         .merge(routes::plugins::routes())
         .merge(routes::secrets::routes())
+        .merge(routes::syncs::routes())
         .merge(routes::identities::routes())
         .merge(routes::api_keys::routes())
         .merge(routes::audit::routes())

@@ -12,5 +12,6 @@ pub(crate) mod identities;
 pub(crate) mod integrations;
 pub(crate) mod plugins;
 pub(crate) mod secrets;
+pub(crate) mod syncs;
 pub(crate) mod tenants;
 pub(crate) mod tokens;

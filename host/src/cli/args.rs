@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Carries secrets from one trusted place to everywhere they are used
 #[derive(Debug, Parser)]
-#[command(name = "keyferry", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "keyferry", version, max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub connection: ServerArguments,

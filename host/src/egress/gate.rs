@@ -49,6 +49,12 @@ impl Gate {
     pub(super) fn entry(&self, id: &str) -> Result<&Entry, EgressFailure> {
         self.entries.iter().find(|entry| entry.id == id).ok_or_else(|| denied("no such egress entry is granted"))
     }
+
+    /// The first of these entries that is granted and whose settings are all set.
+    pub(super) fn first_open(&self, ids: &[String]) -> Result<&Entry, EgressFailure> {
+        let open = ids.iter().filter_map(|id| self.entry(id).ok()).find(|entry| entry.place.is_ok());
+        open.ok_or_else(|| denied("none of the egress entries for the exchange is open"))
+    }
 }
 
 impl Entry {

@@ -126,7 +126,7 @@ impl HyperSession {
         let Transport { tenant, connection, .. } = &self.transport;
         let now = self.shared.clock.now();
         let name = connection.map_or("keyferry".to_owned(), |uid| format!("keyferry-{}", uid.uuid().simple()));
-        let exchange = role.request(self.gate.entry(&role.entry)?, &self.shared.policy, &name, now)?;
+        let exchange = role.request(self.gate.first_open(&role.entries)?, &self.shared.policy, &name, now)?;
         let key = role.key(*tenant, *connection, &exchange.target.origin());
         let assumed = self.roles.get(key, now, || self.exchange(&exchange, window));
         match tokio::time::timeout_at(window.ends, assumed).await {

@@ -6,7 +6,7 @@ use super::transaction::{Transaction, View};
 use super::{Key, Kind};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::id::{Digest, RunUid, SyncUid, TenantUid};
-use crate::domain::sync::{Approval, RunFailure, SyncState};
+use crate::domain::sync::{Approval, SyncState};
 use crate::domain::{Result, Timestamp};
 
 macro_rules! parts {
@@ -96,7 +96,6 @@ parts! {
         state: SyncState,
         last_run: Option<RunUid>,
         at: Timestamp,
-        failure: Option<RunFailure>,
     }
 
     /// The run that somebody wants ended.

@@ -13,6 +13,7 @@ use super::audit;
 use super::context::{Core, TenantCtx};
 use super::integrations::resolve::{ResolvedIntegration, resolve};
 use super::plugins::catalogue::Catalogue;
+use super::syncs::trigger::connection_changed;
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::{ConnectionUid, RevisionUid, TenantUid};
@@ -264,6 +265,7 @@ impl Connections {
             record.held_credentials.extend(revision.state.credential);
             rows::insert_revision(&mut tx, ctx.tenant(), &revision).await?;
             tx.put(&rows::key(ctx.tenant(), uid), &record).await?;
+            connection_changed(&mut tx, ctx.tenant(), uid, now).await?;
             audit::record(&mut tx, ctx, now, "configs.publish", uid.to_string()).await?;
             revision
         });

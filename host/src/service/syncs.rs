@@ -7,7 +7,7 @@ mod remove;
 mod run;
 pub mod trigger;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
@@ -15,7 +15,7 @@ use super::context::Core;
 use super::destinations::Destinations;
 use crate::domain::id::{SyncUid, TenantUid};
 use crate::domain::sync::{Block, ItemOutcome, Plan, Run, SyncState};
-use crate::domain::{Result, Timestamp, Version};
+use crate::domain::{Code, Error, Result, Timestamp, Version};
 use crate::records::syncs::SyncRecord;
 
 /// Makes plans without carrying them out; the engine does.
@@ -64,13 +64,24 @@ pub struct RunView {
 pub struct Syncs {
     core: Core,
     destinations: Arc<dyn Destinations>,
-    planner: Arc<dyn Planner>,
+    planner: Arc<OnceLock<Arc<dyn Planner>>>,
 }
 
 impl Syncs {
-    /// The service over this ground.
+    /// The service over this ground. Until the engine is made known, it makes no plans.
     #[must_use]
-    pub fn new(core: Core, destinations: Arc<dyn Destinations>, planner: Arc<dyn Planner>) -> Self {
-        Self { core, destinations, planner }
+    pub fn new(core: Core, destinations: Arc<dyn Destinations>) -> Self {
+        Self { core, destinations, planner: Arc::new(OnceLock::new()) }
+    }
+
+    /// Makes known who makes plans; only the first one counts.
+    pub fn plan_with(&self, planner: Arc<dyn Planner>) {
+        if self.planner.set(planner).is_err() {
+            tracing::warn!("syncs have a planner already");
+        }
+    }
+
+    fn planner(&self) -> Result<&Arc<dyn Planner>> {
+        self.planner.get().ok_or_else(|| Error::new(Code::Unavailable, "the sync engine is not running"))
     }
 }

@@ -41,7 +41,6 @@ enum Next {
 pub(super) struct Conclusion<'a> {
     pub(super) inner: &'a Inner,
     pub(super) lease: &'a Lease,
-    pub(super) record: &'a SyncRecord,
     pub(super) journal: &'a Journal<'a>,
 }
 
@@ -74,7 +73,9 @@ impl Conclusion<'_> {
         };
         let mut steps = self.journal.take_steps();
         steps.push(RunStep { at: now, event: step });
-        self.commit(&run, &ending, &steps, now).await
+        self.commit(&run, &ending, &steps, now).await?;
+        log(&run);
+        Ok(())
     }
 
     /// Whether an earlier attempt of this run carried something out.
@@ -96,8 +97,7 @@ impl Conclusion<'_> {
             self.plan_next(&mut tx, (&mut wanted, run), ending, now).await?;
             wanted.write(&mut tx, tenant, sync).await?;
             tx.delete(&Cancel::key(tenant, sync));
-            let status =
-                Status { state: ending.sync_state, last_run: Some(run.uid), at: now, failure: ending.failure.clone() };
+            let status = Status { state: ending.sync_state, last_run: Some(run.uid), at: now };
             status.write(&mut tx, tenant, sync).await?;
             if ending.is_applied {
                 Applied { generation: run.generation, at: Some(now) }.write(&mut tx, tenant, sync).await?;
@@ -251,4 +251,17 @@ fn next(run: &Run, failure: &RunFailure) -> Next {
         FailureClass::Authentication => Next::Probe(backoff::AUTHENTICATION_PROBE),
         FailureClass::Plugin | FailureClass::Item | FailureClass::Configuration | FailureClass::Ours => Next::Rest,
     }
+}
+
+fn log(run: &Run) {
+    tracing::info!(
+        sync.uid = %run.sync,
+        run.uid = %run.uid,
+        run.state = ?run.state,
+        run.attempt = run.attempt,
+        run.code = run.failure.as_ref().map(|failure| failure.code.as_str()),
+        calls.read = run.remote_calls.read,
+        calls.write = run.remote_calls.write,
+        "a run of a sync ended"
+    );
 }

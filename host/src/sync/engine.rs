@@ -30,6 +30,9 @@ use crate::service::context::Core;
 use crate::service::destinations::Destinations;
 use crate::service::syncs::{Planner, Preview};
 
+/// How long markers gather before they are carried to the syncs.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// How much the engine does at once.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineOptions {
@@ -155,7 +158,10 @@ impl SyncEngine {
                 () = self.0.stopping.cancelled() => {}
                 () = self.0.ended.notified() => {}
                 () = self.0.core.clock.sleep(wait) => {}
-                Ok(()) = dirty.changed() => {}
+                Ok(()) = dirty.changed() => {
+                    // More changes follow most changes; one look serves them all.
+                    self.0.core.clock.sleep(GATHER).await;
+                }
                 Ok(()) = due.changed() => {}
             }
         }
@@ -212,7 +218,7 @@ impl SyncEngine {
                 Some(failure) => report.tally.fail(failure),
             }
         }
-        let conclusion = Conclusion { inner, lease, record, journal: &journal };
+        let conclusion = Conclusion { inner, lease, journal: &journal };
         conclusion.write(run, outcome).await
     }
 

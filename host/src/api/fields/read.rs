@@ -120,15 +120,18 @@ pub(crate) fn parsed<T: FromStr>(rule: &'static str) -> impl Fn(&At<'_>, Value) 
 
 /// One of a closed set of words, in any case.
 pub(crate) fn choice<T: Copy>(options: &'static [(&'static str, T)]) -> impl Fn(&At<'_>, Value) -> Option<T> {
-    move |at, value| {
-        let Value::String(word) = value else { return at.refuse(violation::WRONG_TYPE, "must be a text") };
-        if let Some((_, meant)) = options.iter().find(|(option, _)| option.eq_ignore_ascii_case(&word)) {
-            return Some(*meant);
-        }
-        let words: Vec<&str> = options.iter().map(|(option, _)| *option).collect();
-        let hint = nearest(&word, &words).map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
-        at.refuse(violation::NOT_AN_OPTION, format!("must be one of {}{hint}", words.join(", ")))
+    move |at, value| one_of(options, at, value)
+}
+
+/// As [`choice`], over options that are made in passing.
+pub(crate) fn one_of<T: Copy>(options: &[(&'static str, T)], at: &At<'_>, value: Value) -> Option<T> {
+    let Value::String(word) = value else { return at.refuse(violation::WRONG_TYPE, "must be a text") };
+    if let Some((_, meant)) = options.iter().find(|(option, _)| option.eq_ignore_ascii_case(&word)) {
+        return Some(*meant);
     }
+    let words: Vec<&str> = options.iter().map(|(option, _)| *option).collect();
+    let hint = nearest(&word, &words).map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
+    at.refuse(violation::NOT_AN_OPTION, format!("must be one of {}{hint}", words.join(", ")))
 }
 
 /// A list of at most so many items. In a query, one value is a list of one.

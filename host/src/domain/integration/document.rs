@@ -190,11 +190,15 @@ fn check_sigv4(metadata: &Metadata, index: usize, pointer: &Pointer, violations:
     if !is_true(settings.get("assumeRole")) {
         return;
     }
-    let entry = settings.get("exchangeEntry").and_then(Value::as_str);
+    let entries = settings.get("exchangeEntry").and_then(Value::as_str);
     let signs = |id: &str| metadata.egress.iter().any(|entry| entry.id == id && entry.signing.is_some());
-    if !entry.is_some_and(signs) {
+    if !entries.is_some_and(|list| list.split(',').map(str::trim).all(signs)) {
         let place = pointer.member("authSettings").member("parameters").member("exchangeEntry");
-        violations.add(&place, violation::UNKNOWN_REFERENCE, "must name an egress entry with `signing`");
+        violations.add(
+            &place,
+            violation::UNKNOWN_REFERENCE,
+            "must name egress entries with `signing`, separated by commas",
+        );
     }
 }
 

@@ -19,14 +19,18 @@ const DURATION_SECONDS: &str = "3600";
 /// AWS allows 64 characters of a code; what is longer or odd is not repeated.
 const ERROR_CODE_CHARS_MAX: usize = 64;
 
+fn entries(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect()
+}
+
 /// How to get a role's keys.
 pub(in crate::egress) struct AssumeRole {
     keys: AwsKeys,
     role_arn: Secret<String>,
     /// Made by the host for the tenant; without it a user of one tenant could name a role that trusts another's keys.
     external_id: String,
-    /// The egress entry that the exchange goes through.
-    pub(in crate::egress) entry: String,
+    /// The egress entries that the exchange may go through; the first whose settings are set is used.
+    pub(in crate::egress) entries: Vec<String>,
 }
 
 impl AssumeRole {
@@ -35,7 +39,7 @@ impl AssumeRole {
             keys: AwsKeys::read(material)?,
             role_arn: material.required("roleArn")?.clone(),
             external_id: external_id.filter(|id| !id.is_empty()).ok_or("the tenant has no external id")?.to_owned(),
-            entry: material.setting("exchangeEntry").ok_or("the setting `exchangeEntry` is not set")?.to_owned(),
+            entries: entries(material.setting("exchangeEntry").ok_or("the setting `exchangeEntry` is not set")?),
         })
     }
 

@@ -21,6 +21,7 @@ use crate::service::connections::write::apply_settled;
 use crate::service::integrations::IntegrationView;
 use crate::service::integrations::view::INTEGRATIONS_MAX;
 use crate::service::plugins::catalogue::ActivePlugin;
+use crate::service::syncs::trigger::connection_changed;
 use crate::transact;
 
 /// The plugin that executes CUSTOM integrations which name none.
@@ -147,6 +148,9 @@ impl Integrations {
             let mut record = IntegrationRecord { modified_at: now, ..prepared.record };
             self.write_default(&mut tx, ctx, &mut record, connection, &prepared.settled, now).await?;
             tx.put(&rows::key(ctx.tenant(), record.uid), &record).await?;
+            if let Some(connection) = record.default_connection {
+                connection_changed(&mut tx, ctx.tenant(), connection, now).await?;
+            }
             audit::record(&mut tx, ctx, now, "integrations.update", id.as_str()).await?;
         });
         self.read_again(ctx, id).await

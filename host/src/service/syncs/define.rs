@@ -1,6 +1,6 @@
 //! Making and changing syncs.
 
-use super::read::{found, viewed};
+use super::read::{follow_source, found, viewed};
 use super::{SyncView, Syncs, trigger};
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
@@ -66,22 +66,30 @@ impl Syncs {
         viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), &record.spec.id).await?).await
     }
 
-    /// Changes a sync, whole; the id stays. A changed sync that runs by itself runs again.
+    /// Changes a sync; the id stays. A changed sync that runs by itself runs again.
     ///
     /// # Errors
     /// `scope_missing`, `not_found`, `precondition_failed`, `not_supported`, `invalid_request` with every violation.
-    pub async fn update(&self, ctx: &TenantCtx, slug: &Slug, spec: SyncSpec, expected: &Expected) -> Result<SyncView> {
+    pub async fn update(
+        &self,
+        ctx: &TenantCtx,
+        slug: &Slug,
+        change: &(dyn Fn(SyncSpec) -> SyncSpec + Send + Sync),
+        expected: &Expected,
+    ) -> Result<SyncView> {
         ctx.require(Scope::SyncsWrite)?;
-        refuse_unbuilt(&spec)?;
-        let spec = SyncSpec { id: slug.clone(), ..spec };
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
             let before = for_update(&mut tx, ctx, slug, expected).await?;
             refuse_going(&before)?;
+            let mut present = before.spec.clone();
+            follow_source(tx.view(), ctx.tenant(), &before, &mut present.source).await?;
+            let spec = SyncSpec { id: slug.clone(), ..change(present) };
+            refuse_unbuilt(&spec)?;
             let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
             let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
             let after = SyncRecord {
-                spec: spec.clone(),
+                spec,
                 folder,
                 environment,
                 connection,

@@ -4,15 +4,15 @@ use super::{Preview, RunView, SyncView, Syncs};
 use crate::domain::access::Scope;
 use crate::domain::id::{RunUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{Run, RunStep, SyncState};
+use crate::domain::sync::{Run, RunStep, Selection, SyncState};
 use crate::domain::{Error, Result, Versioned};
 use crate::records::sync_state::{Applied, Attempted, Status, Wanted};
 use crate::records::syncs::{self, SyncRecord};
 use crate::records::{View, environments, folders, runs};
 use crate::service::context::TenantCtx;
 
-/// The most syncs on one page.
-pub const PAGE_MAX: usize = 500;
+/// Steps of a run that are read at once.
+const PAGE_MAX: usize = 500;
 
 impl Syncs {
     /// One sync.
@@ -34,7 +34,7 @@ impl Syncs {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
         let mut listed = Vec::new();
-        for found in syncs::list(&view, ctx.tenant(), after, limit.min(PAGE_MAX)).await? {
+        for found in syncs::list(&view, ctx.tenant(), after, limit).await? {
             listed.push(viewed(&view, ctx.tenant(), found).await?);
         }
         Ok(listed)
@@ -48,7 +48,7 @@ impl Syncs {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
         let record = found(&view, ctx.tenant(), slug).await?.value;
-        self.planner.preview(ctx.tenant(), record.uid).await
+        self.planner()?.preview(ctx.tenant(), record.uid).await
     }
 
     /// The runs that are kept, newest first.
@@ -123,7 +123,9 @@ pub(super) async fn viewed(
         Some(run) => runs::read(view, tenant, uid, run).await?,
         None => None,
     };
-    follow_source(view, tenant, &mut record).await?;
+    let mut source = record.spec.source.clone();
+    follow_source(view, tenant, &record, &mut source).await?;
+    record.spec.source = source;
     Ok(SyncView {
         state: state(&record, &wanted, &status),
         wanted_generation: wanted.generation,
@@ -148,13 +150,18 @@ fn state(record: &SyncRecord, wanted: &Wanted, status: &Status) -> SyncState {
     }
 }
 
-/// Shows the source under its present name: the folder is followed through renames.
-async fn follow_source(view: &View, tenant: TenantUid, record: &mut SyncRecord) -> Result<()> {
+/// Gives the source its present name: the folder is followed through renames.
+pub(super) async fn follow_source(
+    view: &View,
+    tenant: TenantUid,
+    record: &SyncRecord,
+    source: &mut Selection,
+) -> Result<()> {
     let Some(environment) = environments::read(view, tenant, record.environment).await? else { return Ok(()) };
     if folders::read(view, tenant, record.folder).await?.is_some() {
         let (_, path) = folders::path_of(view, tenant, record.folder).await?;
-        record.spec.source.environment = environment.slug;
-        record.spec.source.path = path;
+        source.environment = environment.slug;
+        source.path = path;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Asking for runs, approving plans, cancelling.
 
 use super::define::for_update;
-use super::{Syncs, trigger};
+use super::{SyncView, Syncs, trigger};
 use crate::domain::access::Scope;
 use crate::domain::id::RunUid;
 use crate::domain::name::Slug;
@@ -46,7 +46,7 @@ impl Syncs {
     ///
     /// # Errors
     /// `scope_missing`, `not_found`, `wrong_state` when there is none.
-    pub async fn cancel(&self, ctx: &TenantCtx, slug: &Slug) -> Result<()> {
+    pub async fn cancel(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
         ctx.require(Scope::SyncsRun)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
@@ -69,7 +69,7 @@ impl Syncs {
             }
             audit::record(&mut tx, ctx, now, "syncs.cancel", record.uid.to_string()).await?;
         });
-        Ok(())
+        self.reread(ctx, slug).await
     }
 }
 
@@ -87,5 +87,5 @@ async fn cancel_pending(
     tx.append(&runs::log(ctx.tenant(), uid), &step).await?;
     let status = Status::read_for_update(tx, ctx.tenant(), sync).await?;
     let state = if status.last_run.is_some() { status.state } else { SyncState::Pending };
-    Status { state, last_run: Some(uid), at: now, failure: None }.write(tx, ctx.tenant(), sync).await
+    Status { state, last_run: Some(uid), at: now }.write(tx, ctx.tenant(), sync).await
 }

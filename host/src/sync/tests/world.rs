@@ -24,7 +24,8 @@ use crate::ports::sealer::SystemSealer;
 use crate::records::syncs::Removal;
 use crate::records::{Records, Transaction, ledger};
 use crate::service::context::{Core, TenantCtx};
-use crate::service::destinations::{Destinations, OpenDestination, Target};
+use crate::service::destinations::Target;
+use crate::service::destinations::{Destinations, OpenDestination};
 use crate::service::environments::{Environments, NewEnvironment};
 use crate::service::folders::{Folders, Place};
 use crate::service::secrets::{SecretChange, Secrets};
@@ -127,7 +128,8 @@ impl World {
         }
         let destinations: Arc<dyn Destinations> = Arc::clone(&destination) as _;
         let engine = SyncEngine::open(core.clone(), destinations, EngineOptions::default()).await.expect("an engine");
-        let syncs = Syncs::new(core.clone(), Arc::clone(&destination) as _, Arc::new(engine.clone()));
+        let syncs = Syncs::new(core.clone(), Arc::clone(&destination) as _);
+        syncs.plan_with(Arc::new(engine.clone()));
         Self { store, system, clock, vendor, destination, core, engine, syncs, ctx }
     }
 
@@ -156,7 +158,8 @@ impl World {
         let destinations: Arc<dyn Destinations> = Arc::clone(&self.destination) as _;
         let options = EngineOptions::default();
         self.engine = SyncEngine::open(self.core.clone(), destinations, options).await.expect("an engine");
-        self.syncs = Syncs::new(self.core.clone(), Arc::clone(&self.destination) as _, Arc::new(self.engine.clone()));
+        self.syncs = Syncs::new(self.core.clone(), Arc::clone(&self.destination) as _);
+        self.syncs.plan_with(Arc::new(self.engine.clone()));
     }
 
     pub(super) async fn set(&self, path: &str, name: &str, value: &str) {

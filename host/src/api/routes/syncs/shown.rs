@@ -1,0 +1,169 @@
+//! How syncs and plans are shown.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::runs::{ErrorOut, RunOut};
+use crate::domain::sync::{Block, BlockReason, PlanCounts, PlanItem};
+use crate::records::syncs::Pause;
+use crate::service::syncs::{Preview, SyncView};
+
+/// A sync and how it stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Sync)]
+pub(super) struct SyncOut {
+    #[schema(example = "app-to-ssm")]
+    id: String,
+    #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d21")]
+    uid: String,
+    #[schema(example = "App to SSM")]
+    display_name: String,
+    #[schema(example = "aws-parameter-store")]
+    integration: String,
+    /// Null: the integration's own connection.
+    #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20")]
+    config: Option<String>,
+    /// Which secrets are carried; the path is the folder's present one.
+    #[schema(value_type = Object, example = json!({"environment": "prod", "path": "/app", "recursive": false}))]
+    source: Value,
+    #[schema(value_type = Object, example = json!({"path": "/app/"}))]
+    destination: Value,
+    #[schema(value_type = Object, example = json!({"autoSync": true, "deletion": "OWNED", "onConflict": "STOP"}))]
+    options: Value,
+    /// `UNVERIFIED`, `IN_SYNC`, `PENDING`, `RUNNING`, `BLOCKED`, `PARTIAL`, `FAILED`, `DRIFTED` or `PAUSED`.
+    #[schema(example = "IN_SYNC")]
+    state: Value,
+    /// `OWNER` or `SOURCE_MISSING`; null unless it is paused.
+    #[schema(example = json!(null))]
+    paused_because: Option<Value>,
+    /// Whether it goes away as soon as its keys are gone from the destination.
+    is_being_deleted: bool,
+    #[schema(example = 3)]
+    wanted_generation: u64,
+    #[schema(example = 3)]
+    attempted_generation: u64,
+    #[schema(example = 3)]
+    applied_generation: u64,
+    /// When a failed run is tried again.
+    #[schema(example = json!(null))]
+    retry_at: Option<i64>,
+    last_run: Option<RunOut>,
+    /// Why the last run did not succeed.
+    last_error: Option<ErrorOut>,
+    #[schema(example = 1_760_000_000_000_i64)]
+    created_at: i64,
+    #[schema(example = 1_760_000_000_000_i64)]
+    modified_at: i64,
+}
+
+impl From<SyncView> for SyncOut {
+    fn from(view: SyncView) -> Self {
+        let SyncView { record, last_run, .. } = view;
+        let spec = record.spec;
+        Self {
+            id: spec.id.to_string(),
+            uid: record.uid.to_string(),
+            display_name: spec.display_name,
+            integration: spec.integration.to_string(),
+            config: spec.config.map(|config| config.to_string()),
+            source: word(&spec.source),
+            destination: Value::Object(spec.destination),
+            options: word(&spec.options),
+            state: word(&view.state),
+            paused_because: record.pause.map(|pause: Pause| word(&pause)),
+            is_being_deleted: record.removal.is_some(),
+            wanted_generation: view.wanted_generation,
+            attempted_generation: view.attempted_generation,
+            applied_generation: view.applied_generation,
+            retry_at: view.retry_at.map(crate::domain::Timestamp::unix_ms),
+            last_error: last_run.as_ref().and_then(|run| run.failure.clone()).map(ErrorOut::from),
+            last_run: last_run.map(RunOut::from),
+            created_at: record.created_at.unix_ms(),
+            modified_at: record.modified_at.unix_ms(),
+        }
+    }
+}
+
+/// A word or a small object of the domain as it stands on the wire.
+pub(super) fn word<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// What a run would do.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncPlan)]
+pub(super) struct PlanOut {
+    /// What an approval names. It changes only with what would be done.
+    #[schema(example = "5f2b0c9d8e7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c")]
+    plan_hash: String,
+    #[schema(value_type = Object, example = json!({"create": 2, "update": 0, "delete": 0, "adopt": 0, "unchanged": 0, "conflict": 0, "drift": 0}))]
+    counts: PlanCounts,
+    /// Every key that is not simply unchanged.
+    changes: Vec<ChangeOut>,
+    /// What stands against it; null when it may be carried out.
+    blocked: Option<BlockOut>,
+}
+
+impl From<Preview> for PlanOut {
+    fn from(preview: Preview) -> Self {
+        Self {
+            plan_hash: preview.plan.hash.to_string(),
+            counts: preview.plan.counts,
+            changes: preview.plan.items.into_iter().map(ChangeOut::from).collect(),
+            blocked: preview.blocked.map(BlockOut::from),
+        }
+    }
+}
+
+/// What would become of one key.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncChange)]
+pub(super) struct ChangeOut {
+    /// The mapped key, without the destination's prefix.
+    #[schema(example = "DATABASE_URL")]
+    key: String,
+    /// `CREATE`, `UPDATE`, `DELETE`, `ADOPT`, `CONFLICT`, `DRIFT`, `RELEASE`, `FORGET`, `KEEP` or `SKIP`.
+    #[schema(example = "CREATE")]
+    action: Value,
+    /// For people.
+    #[schema(example = "not at the destination")]
+    reason: &'static str,
+    /// For programs.
+    #[schema(example = "MISSING")]
+    reason_code: Value,
+    /// Whether somebody else changed the destination.
+    drift: bool,
+}
+
+impl From<PlanItem> for ChangeOut {
+    fn from(item: PlanItem) -> Self {
+        Self {
+            key: item.key,
+            action: word(&item.action),
+            reason: item.reason.text(),
+            reason_code: word(&item.reason),
+            drift: item.drift,
+        }
+    }
+}
+
+/// What stands against a plan.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncBlock)]
+pub(super) struct BlockOut {
+    #[schema(example = "the plan needs approval: it overwrites 1 keys that are not ours")]
+    detail: String,
+    #[schema(value_type = Vec<Object>, example = json!([{"kind": "FOREIGN_OVERWRITE", "keys": 1}]))]
+    reasons: Vec<BlockReason>,
+}
+
+impl From<Block> for BlockOut {
+    fn from(block: Block) -> Self {
+        Self { detail: block.message, reasons: block.reasons }
+    }
+}
