@@ -142,8 +142,7 @@ impl Integrations {
                 Some(found) => self.connections.credential(ctx.tenant(), found.uid, &found.draft).await?,
                 None => None,
             };
-            let current =
-                Current { is_new: false, connection: connection.as_ref(), credential: credential.as_ref() };
+            let current = Current { is_new: false, connection: connection.as_ref(), credential: credential.as_ref() };
             let prepared = self.prepare(tx.view(), &present.value, change.clone(), current).await?;
             let mut record = IntegrationRecord { modified_at: now, ..prepared.record };
             self.write_default(&mut tx, ctx, &mut record, connection, &prepared.settled, now).await?;
