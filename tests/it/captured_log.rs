@@ -1,7 +1,7 @@
 //! The log of one test, as text.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -27,7 +27,7 @@ impl CapturedLog {
     }
 
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.written.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.written.bytes().clone()).expect("the log is text")
     }
 
     /// The lines that contain `part`.
@@ -36,9 +36,15 @@ impl CapturedLog {
     }
 }
 
+impl Written {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().expect("no writer panics")
+    }
+}
+
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.bytes().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,8 +1,11 @@
 //! All tests.
 
 mod api_access;
+mod api_configs;
 mod api_frame;
 mod api_idempotency;
+mod api_integrations;
+mod api_plugins;
 mod api_syncs;
 mod api_tenants;
 mod authz_coverage;

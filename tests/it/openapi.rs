@@ -86,6 +86,37 @@ fn every_reference_leads_somewhere() {
     walk(&document(), &document());
 }
 
+/// The members that the schema of a request body names.
+fn members(document: &Value, operation: &Value) -> Vec<String> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let target = schema["$ref"].as_str().and_then(|target| document.pointer(target.strip_prefix('#')?));
+    let properties = target.unwrap_or(schema)["properties"].as_object();
+    properties.into_iter().flat_map(|properties| properties.keys().cloned()).collect()
+}
+
+#[tokio::test]
+async fn no_documented_member_is_unknown_to_its_reader() {
+    let api = TestApi::start().await;
+    api.tenant("acme").await;
+    let document = document();
+    let mut seen = 0;
+    for (path, method, operation) in operations(&document) {
+        let members = members(&document, operation);
+        let mut path = path.replace("{tenant}", "acme");
+        while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
+            path.replace_range(start..=end, "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20");
+        }
+        let body = members.iter().map(|name| (name.clone(), Value::Null)).collect();
+        let method = method.to_uppercase().parse().expect("it is a method");
+        let answer = api.admin().call(method, &path, Some(&Value::Object(body))).await;
+        let errors = answer.json["errors"].as_array().cloned().unwrap_or_default();
+        let unknown: Vec<&Value> = errors.iter().filter(|error| error["code"] == "unknown_member").collect();
+        assert!(unknown.is_empty(), "{path}: {unknown:?}");
+        seen += members.len();
+    }
+    assert!(seen > 20, "request bodies have members");
+}
+
 #[tokio::test]
 async fn the_document_and_its_reference_are_served() {
     let api = TestApi::start().await;

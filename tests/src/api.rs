@@ -7,16 +7,20 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use keyferry::api::{self, ApiSettings};
 use keyferry::crypto::{Keyring, LocalRoot};
 use keyferry::domain::Secret;
+use keyferry::ports::egress::Egress;
 use keyferry::ports::kv::KvStore;
 use keyferry::ports::plugin::PluginRunner;
 use keyferry::records::Records;
 use keyferry::service::Services;
 use keyferry::service::context::Core;
+use keyferry::service::plugins::PluginPolicy;
+use keyferry::service::plugins::watch::WatchedRunner;
 use keyferry::store::MemoryStore;
 use keyferry::telemetry::Metrics;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::fake_plugins::FakePlugins;
 use crate::outside::{NoNetwork, NoPlugins, TestClock};
 
 /// A host without a socket: its router, its services and its clock.
@@ -55,28 +59,29 @@ impl TestApi {
 
     /// A new installation.
     pub async fn with(settings: &ApiSettings) -> Self {
-        Self::on(settings, Arc::new(NoPlugins)).await
+        Self::amid(settings, Arc::new(NoPlugins), Arc::new(NoNetwork)).await
+    }
+
+    /// A new installation with these plugins and this network.
+    pub async fn with_plugins(plugins: &Arc<FakePlugins>) -> Self {
+        let settings = ApiSettings { address_rate: None, principal_rate: None };
+        Self::amid(&settings, plugins.clone(), plugins.clone()).await
     }
 
     /// A new installation whose plugins are run by this runner.
     pub async fn running(plugins: Arc<dyn PluginRunner>) -> Self {
-        Self::on(&ApiSettings { address_rate: None, principal_rate: None }, plugins).await
+        Self::amid(&ApiSettings { address_rate: None, principal_rate: None }, plugins, Arc::new(NoNetwork)).await
     }
 
-    async fn on(settings: &ApiSettings, plugins: Arc<dyn PluginRunner>) -> Self {
+    async fn amid(settings: &ApiSettings, runner: Arc<dyn PluginRunner>, egress: Arc<dyn Egress>) -> Self {
         let clock = TestClock::new();
         let store = Arc::new(MemoryStore::new());
         let root = LocalRoot::from_text(&Secret::from("6bde1c".repeat(10) + "11aa")).expect("it is a key");
         let (keyring, _) = Keyring::create(&root).await.expect("a new installation");
-        let core = Core {
-            records: Records::new(store.clone() as Arc<dyn KvStore>, Arc::new(keyring)),
-            clock: clock.clone(),
-            runner: plugins,
-            egress: Arc::new(NoNetwork),
-        };
-        let services = Services::open(core, keyferry::service::plugins::PluginPolicy::default())
-            .await
-            .expect("a new installation");
+        let records = Records::new(store.clone() as Arc<dyn KvStore>, Arc::new(keyring));
+        let runner = Arc::new(WatchedRunner::new(runner, records.clone(), clock.clone()));
+        let core = Core { records, clock: clock.clone(), runner, egress };
+        let services = Services::open(core, PluginPolicy::default()).await.expect("a new installation");
         let (_, token) =
             services.identities.bootstrap_administrator().await.expect("the store works").expect("the first start");
         let router = api::router(services.clone(), Arc::new(Metrics::new()), settings);
@@ -110,6 +115,26 @@ impl TestApi {
     /// Makes a tenant, whose owner is the administrator.
     pub async fn tenant(&self, id: &str) {
         self.admin().post("/v1/tenants", &json!({"id": id})).await.expect(201);
+    }
+
+    /// Uploads a component.
+    pub async fn upload(&self, component: &[u8]) -> Answer {
+        let request = Request::post("/v1/plugins")
+            .header("content-type", "application/wasm")
+            .header("authorization", format!("Bearer {}", self.administrator))
+            .body(Body::from(component.to_vec()))
+            .expect("it is a request");
+        self.send(request).await
+    }
+
+    /// Installs a plugin by its metadata, and activates it with all that it declares.
+    pub async fn plugin(&self, metadata: &Value) -> Answer {
+        let installed = self.upload(metadata.to_string().as_bytes()).await.expect(201);
+        let entries: Vec<Value> =
+            metadata["egress"].as_array().into_iter().flatten().map(|entry| entry["id"].clone()).collect();
+        let path = format!("/v1/plugins/{}:activate", installed.text_at("/id"));
+        let grants = json!({"version": metadata["version"], "grants": {"egress": entries}});
+        self.admin().post(&path, &grants).await.expect(200)
     }
 
     /// Makes an identity with this role (or, as `"scope,scope"`, with these scopes) in a tenant; answers its id and a token.

@@ -33,7 +33,7 @@ async fn services() -> Services {
         runner: Arc::new(crate::ports::fake::NoPlugins),
         egress: Arc::new(crate::ports::fake::NoNetwork),
     };
-    Services::open(core).await.expect("a new installation")
+    Services::open(core, crate::service::plugins::PluginPolicy::default()).await.expect("a new installation")
 }
 
 async fn panics() -> &'static str {

@@ -13,7 +13,7 @@ use crate::crypto::root::file;
 use crate::crypto::{Keyring, LocalRoot};
 use crate::domain::{Error, Secret};
 use crate::egress::{EgressPolicy, HyperEgress, Loopback, RequestObserver, RequestRecord};
-use crate::ports::clock::SystemClock;
+use crate::ports::clock::{Clock, SystemClock};
 use crate::ports::kv::KvStore;
 use crate::ports::meter::Meter;
 use crate::records::{Records, system};
@@ -21,6 +21,7 @@ use crate::runtime::{CallReport, CodeCacheOptions, CompileLimits, CompileWorker,
 use crate::service::context::Core;
 use crate::service::host_key::code_cache_key;
 use crate::service::plugins::PluginPolicy;
+use crate::service::plugins::watch::WatchedRunner;
 use crate::store::{IntegrityCheck, RedbOptions, RedbStore};
 
 /// What this process is.
@@ -112,7 +113,9 @@ pub(super) async fn core(
     let key = code_cache_key(&records).await.map_err(StartError::Services)?;
     let runner = runner(config, program, key, meter.clone())?;
     let egress = egress(&config.egress, meter, listener)?;
-    Ok(Core { records, clock: Arc::new(SystemClock), runner: Arc::new(runner), egress: Arc::new(egress) })
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let runner = WatchedRunner::new(Arc::new(runner), records.clone(), clock.clone());
+    Ok(Core { records, clock, runner: Arc::new(runner), egress: Arc::new(egress) })
 }
 
 fn runner(

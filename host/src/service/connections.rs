@@ -195,9 +195,10 @@ impl Connections {
             record.draft.sandbox_mode = sandbox_mode;
             audit::record(&mut tx, ctx, now, "configs.update", uid.to_string()).await?;
             let version = tx.put_with_version(&rows::key(ctx.tenant(), uid), &record).await?;
-            Versioned { value: ConnectionView { record, verification: None }, version }
+            Versioned { value: record, version }
         });
-        Ok(updated)
+        let verification = rows::verification(&self.core.records.view().await?, ctx.tenant(), uid).await?;
+        Ok(updated.map(|record| ConnectionView { record, verification }))
     }
 
     /// Deletes a connection that no sync uses, with its revisions and credentials.

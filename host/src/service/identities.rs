@@ -31,11 +31,44 @@ pub struct Identities {
     access: access::Access,
 }
 
-/// A member of a tenant.
+/// An identity, as a member of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    pub identity: IdentityRecord,
-    pub membership: MembershipRecord,
+    pub uid: IdentityUid,
+    pub name: String,
+    pub role: Option<Role>,
+    /// Beyond those of the role.
+    pub scopes: BTreeSet<Scope>,
+    pub is_disabled: bool,
+    pub is_administrator: bool,
+    /// Whether the tenant is the identity's home.
+    pub is_home: bool,
+    pub token_ttl: Duration,
+    pub created_at: Timestamp,
+    pub modified_at: Timestamp,
+}
+
+impl Member {
+    fn new(tenant: TenantUid, identity: IdentityRecord, membership: MembershipRecord) -> Self {
+        Self {
+            uid: identity.uid,
+            name: identity.name,
+            role: membership.role,
+            scopes: membership.scopes,
+            is_disabled: identity.is_disabled,
+            is_administrator: identity.is_administrator,
+            is_home: identity.home == Some(tenant),
+            token_ttl: Duration::from_secs(identity.token_ttl_s),
+            created_at: membership.created_at,
+            modified_at: membership.modified_at.max(identity.modified_at),
+        }
+    }
+}
+
+/// An identity and its membership, as they are stored.
+struct Stored {
+    identity: IdentityRecord,
+    membership: MembershipRecord,
 }
 
 /// An identity to be made, as a member of its home.
@@ -98,7 +131,7 @@ impl Identities {
             audit::record(&mut tx, ctx, now, "identities.create", identity.uid.to_string()).await?;
             join(&mut tx, ctx.tenant(), &membership).await?
         });
-        Ok(Versioned { value: Member { identity, membership }, version })
+        Ok(Versioned { value: Member::new(ctx.tenant(), identity, membership), version })
     }
 
     /// Makes an identity of another tenant a member of this one.
@@ -124,7 +157,7 @@ impl Identities {
             }
             audit::record(&mut tx, ctx, now, "identities.admit", uid.to_string()).await?;
             let version = join(&mut tx, ctx.tenant(), &membership).await?;
-            Versioned { value: Member { identity, membership: membership.clone() }, version }
+            Versioned { value: Member::new(ctx.tenant(), identity, membership.clone()), version }
         }))
     }
 
@@ -138,7 +171,7 @@ impl Identities {
         let found = view.get_with_version::<MembershipRecord>(&rows::membership(ctx.tenant(), uid)).await?;
         let Versioned { value: membership, version } = found.ok_or_else(unknown)?;
         let identity = view.get(&rows::identity(uid)).await?.ok_or_else(unknown)?;
-        Ok(Versioned { value: Member { identity, membership }, version })
+        Ok(Versioned { value: Member::new(ctx.tenant(), identity, membership), version })
     }
 
     /// At most `limit` members, after the cursor of the page before.
@@ -156,7 +189,7 @@ impl Identities {
         let mut items = Vec::with_capacity(found.len());
         for (_, membership) in found {
             let identity = view.get(&rows::identity(membership.identity)).await?;
-            items.extend(identity.map(|identity| Member { identity, membership }));
+            items.extend(identity.map(|identity| Member::new(ctx.tenant(), identity, membership)));
         }
         Ok(MemberPage { items, next })
     }
@@ -193,7 +226,7 @@ impl Identities {
             member.membership.modified_at = now;
             audit::record(&mut tx, ctx, now, "identities.update", uid.to_string()).await?;
             let version = tx.put_with_version(&rows::membership(ctx.tenant(), uid), &member.membership).await?;
-            Versioned { value: member, version }
+            Versioned { value: Member::new(ctx.tenant(), member.identity, member.membership), version }
         }))
     }
 
@@ -317,11 +350,11 @@ async fn join(tx: &mut Transaction, tenant: TenantUid, membership: &MembershipRe
     tx.put_with_version(&rows::membership(tenant, membership.identity), membership).await
 }
 
-async fn member(tx: &mut Transaction, tenant: TenantUid, uid: IdentityUid) -> Result<(Member, Version)> {
+async fn member(tx: &mut Transaction, tenant: TenantUid, uid: IdentityUid) -> Result<(Stored, Version)> {
     let found = tx.get_with_version::<MembershipRecord>(&rows::membership(tenant, uid)).await?;
     let Versioned { value: membership, version } = found.ok_or_else(unknown)?;
     let identity = tx.get(&rows::identity(uid)).await?.ok_or_else(unknown)?;
-    Ok((Member { identity, membership }, version))
+    Ok((Stored { identity, membership }, version))
 }
 
 /// Nobody gives, changes or takes away more than they have. Administrators may: the event in the audit log is the price.

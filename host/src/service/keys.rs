@@ -11,7 +11,7 @@ use super::identities::key_uid;
 use crate::domain::access::{PrincipalSource, Scope};
 use crate::domain::id::{IdentityUid, KeyUid, TenantUid};
 use crate::domain::name::Label;
-use crate::domain::{Code, Error, Expected, Result, Secret, Version, Versioned};
+use crate::domain::{Code, Error, Expected, Result, Secret, Timestamp, Version, Versioned};
 use crate::records::access::{self as rows, AccessKeyRecord, IdentityRecord, KeyPurpose};
 use crate::records::{Key, Transaction};
 use crate::transact;
@@ -29,9 +29,31 @@ pub struct Keys {
     core: Core,
 }
 
+/// A key, without the key itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKey {
+    pub uid: KeyUid,
+    pub name: String,
+    /// The part of the key that may be seen.
+    pub public_id: String,
+    /// For whom it speaks.
+    pub identity: IdentityUid,
+    /// What it may do at most.
+    pub scopes: BTreeSet<Scope>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl From<AccessKeyRecord> for AccessKey {
+    fn from(record: AccessKeyRecord) -> Self {
+        let AccessKeyRecord { uid, name, public_id, identity, scopes, created_at, expires_at, .. } = record;
+        Self { uid, name, public_id, identity, scopes, created_at, expires_at }
+    }
+}
+
 /// A key that was just made.
 pub struct MadeKey {
-    pub record: AccessKeyRecord,
+    pub key: AccessKey,
     /// The key itself, for this once.
     pub text: Secret<String>,
     pub version: Version,
@@ -129,14 +151,14 @@ impl Keys {
             audit::record(&mut tx, ctx, now, action, record.uid.to_string()).await?;
             insert(&mut tx, &record).await?
         });
-        Ok(MadeKey { record, text: key.text, version })
+        Ok(MadeKey { key: record.into(), text: key.text, version })
     }
 
     /// The API keys of the tenant, in the order of their making.
     ///
     /// # Errors
     /// `scope_missing`.
-    pub async fn list_api_keys(&self, ctx: &TenantCtx) -> Result<Vec<AccessKeyRecord>> {
+    pub async fn list_api_keys(&self, ctx: &TenantCtx) -> Result<Vec<AccessKey>> {
         ctx.require(Scope::IdentitiesRead)?;
         self.list(&rows::access_keys_in(ctx.tenant()), |key| key.tenant == Some(ctx.tenant())).await
     }
@@ -145,18 +167,19 @@ impl Keys {
     ///
     /// # Errors
     /// `scope_missing`, `not_found`.
-    pub async fn list_client_secrets(&self, ctx: &TenantCtx, identity: IdentityUid) -> Result<Vec<AccessKeyRecord>> {
+    pub async fn list_client_secrets(&self, ctx: &TenantCtx, identity: IdentityUid) -> Result<Vec<AccessKey>> {
         ctx.require(Scope::IdentitiesRead)?;
         self.require_home(ctx, identity).await?;
         self.list(&rows::access_keys_of(identity), |key| key.purpose == KeyPurpose::ClientSecret).await
     }
 
-    async fn list(&self, index: &Key, belongs: impl Fn(&AccessKeyRecord) -> bool) -> Result<Vec<AccessKeyRecord>> {
+    async fn list(&self, index: &Key, belongs: impl Fn(&AccessKeyRecord) -> bool) -> Result<Vec<AccessKey>> {
         let view = self.core.records.view().await?;
         let mut keys = Vec::new();
         for (entry, _) in view.scan_clear(index, None, KEYS_MAX).await? {
             let Some(uid) = key_uid(entry.components()) else { continue };
-            keys.extend(view.get::<AccessKeyRecord>(&rows::access_key(uid)).await?.filter(&belongs));
+            let key = view.get::<AccessKeyRecord>(&rows::access_key(uid)).await?;
+            keys.extend(key.filter(&belongs).map(AccessKey::from));
         }
         Ok(keys)
     }
@@ -165,11 +188,12 @@ impl Keys {
     ///
     /// # Errors
     /// `scope_missing`, `not_found`.
-    pub async fn read_api_key(&self, ctx: &TenantCtx, uid: KeyUid) -> Result<Versioned<AccessKeyRecord>> {
+    pub async fn read_api_key(&self, ctx: &TenantCtx, uid: KeyUid) -> Result<Versioned<AccessKey>> {
         ctx.require(Scope::IdentitiesRead)?;
         let view = self.core.records.view().await?;
         let found = view.get_with_version::<AccessKeyRecord>(&rows::access_key(uid)).await?;
-        found.filter(|key| key.value.tenant == Some(ctx.tenant())).ok_or_else(unknown)
+        let key = found.filter(|key| key.value.tenant == Some(ctx.tenant())).ok_or_else(unknown)?;
+        Ok(key.map(AccessKey::from))
     }
 
     /// Ends an API key of the tenant, at once.

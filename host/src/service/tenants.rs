@@ -32,10 +32,27 @@ pub struct NewTenant {
     pub display_name: Option<String>,
 }
 
+/// A tenant, as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    pub uid: TenantUid,
+    pub slug: Slug,
+    pub display_name: String,
+    pub created_at: Timestamp,
+    pub modified_at: Timestamp,
+}
+
+impl From<TenantRecord> for Tenant {
+    fn from(record: TenantRecord) -> Self {
+        let TenantRecord { uid, slug, display_name, created_at, modified_at, deleting_since: _ } = record;
+        Self { uid, slug, display_name, created_at, modified_at }
+    }
+}
+
 /// One page of tenants, in the order of their ids.
 #[derive(Debug)]
 pub struct TenantPage {
-    pub items: Vec<TenantRecord>,
+    pub items: Vec<Tenant>,
     /// Where the next page begins; none at the end.
     pub next: Option<Vec<u8>>,
 }
@@ -49,7 +66,7 @@ impl Tenants {
     ///
     /// # Errors
     /// `already_exists` for a taken id, `invalid_request` for a reserved one.
-    pub async fn create(&self, ctx: &HostCtx, new: NewTenant) -> Result<Versioned<TenantRecord>> {
+    pub async fn create(&self, ctx: &HostCtx, new: NewTenant) -> Result<Versioned<Tenant>> {
         if RESERVED.contains(&new.slug.as_str()) {
             return Err(Error::invalid(vec![Violation::new("/id", violation::RESERVED, "is reserved")]));
         }
@@ -70,18 +87,19 @@ impl Tenants {
             audit::record_host(&mut tx, ctx, now, "tenants.create", uid.to_string()).await?;
             tx.put_with_version(&rows::tenant(uid), &tenant).await?
         });
-        Ok(Versioned { value: tenant, version })
+        Ok(Versioned { value: tenant.into(), version })
     }
 
     /// A tenant by its id.
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn read(&self, _: &HostCtx, slug: &str) -> Result<Versioned<TenantRecord>> {
+    pub async fn read(&self, _: &HostCtx, slug: &str) -> Result<Versioned<Tenant>> {
         let view = self.core.records.view().await?;
         let slug: Slug = slug.parse().map_err(|_| Error::not_found("tenant"))?;
         let known = tenant_by_slug(&view, &slug).await?.ok_or_else(|| Error::not_found("tenant"))?;
-        view.get_with_version(&rows::tenant(known.uid)).await?.ok_or_else(|| Error::not_found("tenant"))
+        let found = view.get_with_version::<TenantRecord>(&rows::tenant(known.uid)).await?;
+        Ok(found.ok_or_else(|| Error::not_found("tenant"))?.map(Tenant::from))
     }
 
     /// At most `limit` tenants, after the cursor of the page before.
@@ -98,7 +116,7 @@ impl Tenants {
         let mut items = Vec::with_capacity(entries.len());
         for (_, uid) in entries {
             let Ok(uid) = uid.try_into().map(TenantUid::from_bytes) else { continue };
-            items.extend(view.get::<TenantRecord>(&rows::tenant(uid)).await?);
+            items.extend(view.get::<TenantRecord>(&rows::tenant(uid)).await?.map(Tenant::from));
         }
         Ok(TenantPage { items, next })
     }
@@ -113,7 +131,7 @@ impl Tenants {
         slug: &str,
         display_name: Option<String>,
         expected: &Expected,
-    ) -> Result<Versioned<TenantRecord>> {
+    ) -> Result<Versioned<Tenant>> {
         let uid = self.read(ctx, slug).await?.value.uid;
         let now = self.core.clock.now();
         Ok(transact!(self.core.records, |tx| {
@@ -126,7 +144,7 @@ impl Tenants {
                 tenant.version = tx.put_with_version(&rows::tenant(uid), &tenant.value).await?;
                 audit::record_host(&mut tx, ctx, now, "tenants.update", uid.to_string()).await?;
             }
-            tenant
+            tenant.map(Tenant::from)
         }))
     }
 

@@ -20,8 +20,7 @@ use crate::api::state::ApiState;
 use crate::domain::Versioned;
 use crate::domain::access::Scope;
 use crate::domain::id::KeyUid;
-use crate::records::access::AccessKeyRecord;
-use crate::service::keys::{NewApiKey, TTL_MAX};
+use crate::service::keys::{AccessKey, NewApiKey, TTL_MAX};
 
 pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list, create)).add(routes!(read_one, delete))
@@ -84,8 +83,8 @@ struct ApiKeyOut {
     expires_at: i64,
 }
 
-impl From<AccessKeyRecord> for ApiKeyOut {
-    fn from(key: AccessKeyRecord) -> Self {
+impl From<AccessKey> for ApiKeyOut {
+    fn from(key: AccessKey) -> Self {
         Self {
             id: key.uid.to_string(),
             name: key.name,
@@ -110,8 +109,8 @@ async fn create(
     Json(new): Json<NewApiKey>,
 ) -> Result<Created<ApiKeyOut>, Problem> {
     let made = state.services.keys.create_api_key(&ctx, &new).await?;
-    let location = format!("/v1/tenants/{}/apiKeys/{}", ctx.slug(), made.record.uid);
-    let body = ApiKeyOut { key: Some(made.text.expose().clone()), ..ApiKeyOut::from(made.record) };
+    let location = format!("/v1/tenants/{}/apiKeys/{}", ctx.slug(), made.key.uid);
+    let body = ApiKeyOut { key: Some(made.text.expose().clone()), ..ApiKeyOut::from(made.key) };
     Ok(Created { location, resource: Tagged::stored(Versioned { value: body, version: made.version }) })
 }
 

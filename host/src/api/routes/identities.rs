@@ -23,9 +23,8 @@ use crate::domain::error::violation;
 use crate::domain::id::{IdentityUid, KeyUid};
 use crate::domain::name::Label;
 use crate::domain::{Error, Versioned};
-use crate::records::access::AccessKeyRecord;
 use crate::service::identities::{Member, MemberChange, NewIdentity, TOKEN_TTL_RANGE_S};
-use crate::service::keys::NewClientSecret;
+use crate::service::keys::{AccessKey, NewClientSecret};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -170,20 +169,19 @@ struct IdentityOut {
     modified_at: i64,
 }
 
-impl IdentityOut {
-    fn new(member: &Member, ctx: &crate::service::context::TenantCtx) -> Self {
-        let Member { identity, membership } = member;
+impl From<Member> for IdentityOut {
+    fn from(member: Member) -> Self {
         Self {
-            id: identity.uid.to_string(),
-            name: identity.name.clone(),
-            role: membership.role.map(role_name),
-            scopes: membership.scopes.iter().map(|scope| scope.text()).collect(),
-            is_disabled: identity.is_disabled,
-            is_administrator: identity.is_administrator,
-            is_home: identity.home == Some(ctx.tenant()),
-            token_ttl_seconds: identity.token_ttl_s,
-            created_at: membership.created_at.unix_ms(),
-            modified_at: membership.modified_at.max(identity.modified_at).unix_ms(),
+            id: member.uid.to_string(),
+            name: member.name,
+            role: member.role.map(role_name),
+            scopes: member.scopes.iter().map(|scope| scope.text()).collect(),
+            is_disabled: member.is_disabled,
+            is_administrator: member.is_administrator,
+            is_home: member.is_home,
+            token_ttl_seconds: member.token_ttl.as_secs(),
+            created_at: member.created_at.unix_ms(),
+            modified_at: member.modified_at.unix_ms(),
         }
     }
 }
@@ -206,8 +204,8 @@ async fn create(
         (None, Some(name)) => identities.create(&ctx, &NewIdentity { name, role, scopes, token_ttl }).await?,
         (None, None) => return Err(Error::internal("the reader demands one of both").into()),
     };
-    let location = format!("/v1/tenants/{}/identities/{}", ctx.slug(), member.value.identity.uid);
-    Ok(Created { location, resource: Tagged::stored(member.map(|member| IdentityOut::new(&member, &ctx))) })
+    let location = format!("/v1/tenants/{}/identities/{}", ctx.slug(), member.value.uid);
+    Ok(Created { location, resource: Tagged::stored(member.map(IdentityOut::from)) })
 }
 
 struct ListQuery {
@@ -234,7 +232,7 @@ async fn list(
     let bound: &[&[u8]] = &[b"identities"];
     let page = state.services.identities.list(&ctx, paging.cursor(&*sealer, bound)?.as_deref(), paging.size).await?;
     Ok(axum::Json(Page {
-        items: page.items.iter().map(|member| IdentityOut::new(member, &ctx)).collect(),
+        items: page.items.into_iter().map(IdentityOut::from).collect(),
         next_page_token: page.next.map(|cursor| seal_token(&*sealer, bound, &cursor)).unwrap_or_default(),
         total_count: None,
     }))
@@ -252,7 +250,7 @@ async fn read_one(
     Path(identity): Path<IdentityUid>,
 ) -> Result<Tagged<IdentityOut>, Problem> {
     let member = state.services.identities.read(&ctx, identity).await?;
-    Ok(Tagged::stored(member.map(|member| IdentityOut::new(&member, &ctx))))
+    Ok(Tagged::stored(member.map(IdentityOut::from)))
 }
 
 /// Change what an identity may do here, or disable it.
@@ -271,7 +269,7 @@ async fn update(
     Json(change): Json<MemberChange>,
 ) -> Result<Tagged<IdentityOut>, Problem> {
     let member = state.services.identities.update(&ctx, identity, &change, &expected).await?;
-    Ok(Tagged::stored(member.map(|member| IdentityOut::new(&member, &ctx))))
+    Ok(Tagged::stored(member.map(IdentityOut::from)))
 }
 
 /// End a membership; at its home, delete the identity with all its keys.
@@ -350,8 +348,8 @@ struct ClientSecretOut {
     expires_at: i64,
 }
 
-impl From<AccessKeyRecord> for ClientSecretOut {
-    fn from(key: AccessKeyRecord) -> Self {
+impl From<AccessKey> for ClientSecretOut {
+    fn from(key: AccessKey) -> Self {
         Self {
             id: key.uid.to_string(),
             name: key.name,
@@ -379,9 +377,9 @@ async fn create_secret(
     Json(new): Json<NewClientSecret>,
 ) -> Result<Created<ClientSecretOut>, Problem> {
     let made = state.services.keys.create_client_secret(&ctx, identity, &new).await?;
-    let location = format!("/v1/tenants/{}/identities/{identity}/clientSecrets/{}", ctx.slug(), made.record.uid);
+    let location = format!("/v1/tenants/{}/identities/{identity}/clientSecrets/{}", ctx.slug(), made.key.uid);
     let shown = Some(made.text.expose().clone());
-    let body = ClientSecretOut { client_secret: shown, ..ClientSecretOut::from(made.record) };
+    let body = ClientSecretOut { client_secret: shown, ..ClientSecretOut::from(made.key) };
     Ok(Created { location, resource: Tagged::stored(Versioned { value: body, version: made.version }) })
 }
 

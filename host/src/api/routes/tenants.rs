@@ -17,8 +17,7 @@ use crate::api::state::ApiState;
 use crate::domain::Versioned;
 use crate::domain::id::TenantUid;
 use crate::domain::name::Slug;
-use crate::records::tenant::TenantRecord;
-use crate::service::tenants::NewTenant;
+use crate::service::tenants::{NewTenant, Tenant};
 
 pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list, create)).add(routes!(read_one, update, delete))
@@ -88,8 +87,8 @@ struct TenantOut {
     modified_at: i64,
 }
 
-impl From<TenantRecord> for TenantOut {
-    fn from(tenant: TenantRecord) -> Self {
+impl From<Tenant> for TenantOut {
+    fn from(tenant: Tenant) -> Self {
         Self {
             id: tenant.slug.to_string(),
             uid: tenant.uid.to_string(),
@@ -100,7 +99,7 @@ impl From<TenantRecord> for TenantOut {
     }
 }
 
-fn tagged(tenant: Versioned<TenantRecord>) -> Tagged<TenantOut> {
+fn tagged(tenant: Versioned<Tenant>) -> Tagged<TenantOut> {
     Tagged::stored(tenant.map(TenantOut::from))
 }
 

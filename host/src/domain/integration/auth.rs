@@ -172,7 +172,10 @@ pub fn auth_settings_parameters(scheme: AuthScheme) -> Vec<Parameter> {
                 max_length: None,
                 ..defaulted("assumeRole", "Whether `roleArn` is assumed with the given keys.", "false")
             },
-            setting("exchangeEntry", "The egress entries through which the role may be assumed, separated by commas; the first open one is used."),
+            setting(
+                "exchangeEntry",
+                "The egress entries through which the role may be assumed, separated by commas; the first open one is used.",
+            ),
         ],
         AuthScheme::OAuth2 => oauth2_settings(),
         _ => Vec::new(),

@@ -194,7 +194,11 @@ fn check_sigv4(metadata: &Metadata, index: usize, pointer: &Pointer, violations:
     let signs = |id: &str| metadata.egress.iter().any(|entry| entry.id == id && entry.signing.is_some());
     if !entries.is_some_and(|list| list.split(',').map(str::trim).all(signs)) {
         let place = pointer.member("authSettings").member("parameters").member("exchangeEntry");
-        violations.add(&place, violation::UNKNOWN_REFERENCE, "must name egress entries with `signing`, separated by commas");
+        violations.add(
+            &place,
+            violation::UNKNOWN_REFERENCE,
+            "must name egress entries with `signing`, separated by commas",
+        );
     }
 }
 

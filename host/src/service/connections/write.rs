@@ -20,6 +20,7 @@ pub(in crate::service) async fn apply_settled(
     now: Timestamp,
 ) -> Result<()> {
     let before = record.draft.credential;
+    let is_unchanged = record.draft == settled.state && !settled.is_new_credential;
     record.draft = settled.state.clone();
     record.modified_at = now;
     if settled.is_new_credential {
@@ -29,7 +30,9 @@ pub(in crate::service) async fn apply_settled(
             credentials::remove(tx, tenant, before);
         }
     }
-    rows::forget_verification(tx, tenant, record.uid);
+    if !is_unchanged {
+        rows::forget_verification(tx, tenant, record.uid);
+    }
     Ok(())
 }
 

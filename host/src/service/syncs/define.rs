@@ -12,8 +12,8 @@ use crate::records::sync_state::{self, Status, Wanted};
 use crate::records::syncs::{self, Pause, SyncRecord};
 use crate::records::{Transaction, View};
 use crate::service::audit;
-use crate::service::destinations::Target;
 use crate::service::context::TenantCtx;
+use crate::service::destinations::Target;
 use crate::service::resolve::folder_at;
 use crate::transact;
 

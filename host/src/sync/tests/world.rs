@@ -23,8 +23,8 @@ use crate::ports::plugin::ConnectionView;
 use crate::ports::sealer::SystemSealer;
 use crate::records::syncs::Removal;
 use crate::records::{Records, Transaction, ledger};
-use crate::service::destinations::Target;
 use crate::service::context::{Core, TenantCtx};
+use crate::service::destinations::Target;
 use crate::service::destinations::{Destinations, OpenDestination};
 use crate::service::environments::{Environments, NewEnvironment};
 use crate::service::folders::{Folders, Place};
@@ -47,12 +47,7 @@ fn connection() -> ConnectionUid {
 
 #[async_trait]
 impl Destinations for OneDestination {
-    async fn attach(
-        &self,
-        _tx: &mut Transaction,
-        _tenant: TenantUid,
-        _target: Target<'_>,
-    ) -> Result<ConnectionUid> {
+    async fn attach(&self, _tx: &mut Transaction, _tenant: TenantUid, _target: Target<'_>) -> Result<ConnectionUid> {
         Ok(connection())
     }
 
