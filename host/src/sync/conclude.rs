@@ -8,11 +8,12 @@ use super::halt::{Halt, failure};
 use super::journal::Journal;
 use super::lease::Lease;
 use super::run::Report;
-use crate::domain::sync::{FailureClass, ItemResult, Run, RunEvent, RunFailure, RunState, RunStep, SyncState};
+use crate::domain::id::RunUid;
+use crate::domain::sync::{FailureClass, ItemResult, Run, RunEvent, RunFailure, RunState, RunStep, SyncState, Trigger};
 use crate::domain::{Code, Timestamp};
 use crate::records::sync_state::{self, Applied, Attempted, Cancel, Pending, Status, Wanted};
 use crate::records::syncs::{Pause, SyncRecord};
-use crate::records::{runs, syncs};
+use crate::records::{Transaction, runs, syncs};
 use crate::transact;
 
 /// How a run ends.
@@ -106,22 +107,23 @@ impl Conclusion<'_> {
                 self.pause(&mut tx, pause, now).await?;
             }
         });
-        transact!(self.inner.core.records, |tx| {
-            self.lease_is_still_nobodys(&mut tx).await?;
-            runs::prune(&mut tx, tenant, sync, runs::RUNS_KEPT_MAX).await?;
-        });
-        Ok(())
+        self.prune().await
     }
 
-    /// Pruning after the end needs no lease; it only must not touch a sync that is gone.
-    async fn lease_is_still_nobodys(&self, tx: &mut crate::records::Transaction) -> Result<(), Halt> {
-        tx.get::<SyncRecord>(&syncs::key(self.lease.tenant, self.lease.sync)).await?;
+    /// Pruning needs no lease; it only must not touch a sync that is gone meanwhile.
+    async fn prune(&self) -> Result<(), Halt> {
+        let (tenant, sync) = (self.lease.tenant, self.lease.sync);
+        transact!(self.inner.core.records, |tx| {
+            if tx.get::<SyncRecord>(&syncs::key(tenant, sync)).await?.is_some() {
+                runs::prune(&mut tx, tenant, sync, runs::RUNS_KEPT_MAX).await?;
+            }
+        });
         Ok(())
     }
 
     async fn plan_next(
         &self,
-        tx: &mut crate::records::Transaction,
+        tx: &mut Transaction,
         (wanted, run): (&mut Wanted, &Run),
         ending: &Ending,
         now: Timestamp,
@@ -143,9 +145,9 @@ impl Conclusion<'_> {
                 match (&wanted.pending, ending.next) {
                     (Some(_), _) => Some(Duration::ZERO),
                     (None, Next::Probe(wait)) => {
-                        let uid = crate::domain::id::RunUid::generate();
+                        let uid = RunUid::generate();
                         let generation = wanted.generation;
-                        let trigger = crate::domain::sync::Trigger::Retry;
+                        let trigger = Trigger::Retry;
                         let mut probe = Run::pending(uid, sync, trigger, generation, now);
                         probe.retry_at = Some(now.after(wait));
                         tx.put(&runs::key(tenant, sync, uid), &probe).await?;
@@ -165,12 +167,7 @@ impl Conclusion<'_> {
     }
 
     /// Ends a run that never began because an earlier one does its work.
-    async fn join(
-        &self,
-        tx: &mut crate::records::Transaction,
-        uid: crate::domain::id::RunUid,
-        now: Timestamp,
-    ) -> Result<(), Halt> {
+    async fn join(&self, tx: &mut Transaction, uid: RunUid, now: Timestamp) -> Result<(), Halt> {
         let (tenant, sync) = (self.lease.tenant, self.lease.sync);
         let key = runs::key(tenant, sync, uid);
         let Some(run) = tx.get::<Run>(&key).await? else { return Ok(()) };
@@ -179,7 +176,7 @@ impl Conclusion<'_> {
         Ok(tx.append(&runs::log(tenant, uid), &step).await?)
     }
 
-    async fn pause(&self, tx: &mut crate::records::Transaction, pause: Pause, now: Timestamp) -> Result<(), Halt> {
+    async fn pause(&self, tx: &mut Transaction, pause: Pause, now: Timestamp) -> Result<(), Halt> {
         let (tenant, sync) = (self.lease.tenant, self.lease.sync);
         let Some(before) = tx.get::<SyncRecord>(&syncs::key(tenant, sync)).await? else { return Ok(()) };
         let after = SyncRecord { pause: before.pause.or(Some(pause)), modified_at: now, ..before.clone() };

@@ -168,7 +168,8 @@ impl Driver<'_> {
         let application = Application { caller, journal: self.journal, prepared, generation };
         let mut tally = application.run().await?;
         self.tell_left(prepared).await?;
-        if tally.worst().is_none() || !tally.written.is_empty() {
+        // Where more than single items failed, further calls would only meet the same trouble.
+        if tally.worst().is_none_or(|failure| failure.class == FailureClass::Item) {
             self.verify(caller, prepared, &mut tally).await?;
         }
         self.finish(caller, prepared, (&mut tally, earlier)).await?;

@@ -144,7 +144,7 @@ policies! {
         /// Its value becomes a new version of the secret.
         Import,
     }
-    /// What happens to a key of ours that somebody else changed.
+    /// What happens to a key of ours that somebody else changed. One that was removed is created again all the same.
     OnDrift {
         /// It is written again.
         #[default]
