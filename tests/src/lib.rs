@@ -4,4 +4,5 @@ pub mod api;
 pub mod fake_plugins;
 pub mod guests;
 pub mod outside;
+pub mod program;
 pub mod testbed;
