@@ -3,8 +3,8 @@
 mod aws;
 mod consul;
 mod crash;
-//mod http_api;
-//mod leak;
+mod http_api;
+mod leak;
 
 use serde_json::Value;
 

@@ -53,7 +53,7 @@ async fn credentials_are_told_right_wrong_and_insufficient_on_both_emulators() {
         let config = client.connect(PLUGIN, &parameters(bed), &auth(&reader)).await;
         let sync = format!("reader-{name:?}").to_lowercase();
         client.set(&format!("/{sync}"), &secrets(0..3)).await;
-        client.sync(&sync, (PLUGIN, &config), &format!("/{sync}"), &json!({"path": path})).await;
+        client.sync(&sync, (PLUGIN, Some(&config)), &format!("/{sync}"), &json!({"path": path})).await;
         let run = client.run(&sync).await;
         assert_eq!(run["state"], "FAILED", "{name:?}: {run:#}");
         let error = &run["error"];
@@ -94,7 +94,7 @@ async fn life_of_a_sync(bed: &AwsBed, total: usize) {
     let config = client.connect(PLUGIN, &parameters(bed), &auth(&user)).await;
     let mut ours = secrets(0..total);
     client.set("/app", &ours).await;
-    client.sync("app", (PLUGIN, &config), "/app", &json!({"path": path})).await;
+    client.sync("app", (PLUGIN, Some(&config)), "/app", &json!({"path": path})).await;
     let plan = client.post("/syncs/app:plan", &json!({})).await.expect(200).json;
     assert_eq!(count(&plan, "create"), total as u64);
     assert_eq!(plan["blocked"], Value::Null);

@@ -40,7 +40,7 @@ async fn keys_reach_consul_and_only_ours_are_deleted() {
     let mut ours = secrets(0..150);
     client.set("/app", &ours).await;
     let config = client.connect(PLUGIN, &parameters, &auth(&token)).await;
-    client.sync("app", (PLUGIN, &config), "/app", &json!({"path": path})).await;
+    client.sync("app", (PLUGIN, Some(&config)), "/app", &json!({"path": path})).await;
     // One transaction holds 64 changes.
     assert_run(&client.run("app").await, "SUCCEEDED", 3);
     assert_keys(consul, path, &[&ours[..], &foreign].concat(), &[]).await;
@@ -71,7 +71,7 @@ async fn token_without_rights_writes_nothing_to_consul() {
     let token = consul.token(&format!("key_prefix \"{path}\" {{ policy = \"read\" }}")).await;
     let config = client.connect(PLUGIN, &json!({"address": consul.endpoint}), &auth(&token)).await;
     client.set("/app", &secrets(0..3)).await;
-    client.sync("app", (PLUGIN, &config), "/app", &json!({"path": path})).await;
+    client.sync("app", (PLUGIN, Some(&config)), "/app", &json!({"path": path})).await;
     let run = client.run("app").await;
     assert_eq!((&run["state"], &run["error"]["class"]), (&json!("FAILED"), &json!("AUTHENTICATION")), "{run:#}");
     assert_keys(consul, path, &[], &secrets(0..3)).await;

@@ -26,7 +26,7 @@ async fn run_that_was_killed_is_completed_by_the_next_start() {
     let client = host.client();
     let config = client.connect(PLUGIN, &parameters(bed), &auth(&user)).await;
     client.set("/app", &ours).await;
-    client.sync("app", (PLUGIN, &config), "/app", &json!({"path": path})).await;
+    client.sync("app", (PLUGIN, Some(&config)), "/app", &json!({"path": path})).await;
     client.start("app", &json!({})).await;
     eventually("the run has written", LIMIT, async || (bed.parameters(&path).await.len() >= KEYS / 10).then_some(()))
         .await;

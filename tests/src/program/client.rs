@@ -36,6 +36,12 @@ impl Client {
         Self { url, token, http: reqwest::Client::new(), exchanges }
     }
 
+    /// What it proves itself with.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(super) async fn is_ready(&self) -> bool {
         self.attempt(Method::GET, "/readyz", None).await.is_ok_and(|answer| answer.status == 200)
     }
@@ -57,7 +63,12 @@ impl Client {
         Ok(Answer { status, headers, json: serde_json::from_str(&text).unwrap_or(Value::Null), text })
     }
 
-    /// One request of the tenant `dev` below its path.
+    /// The host's metrics.
+    pub async fn metrics(&self) -> Answer {
+        self.attempt(Method::GET, "/metrics", None).await.expect("the host answers")
+    }
+
+    /// One request; a path that does not begin with `/v1/` is one of the tenant `dev`.
     ///
     /// # Panics
     /// When the host is gone.
@@ -99,8 +110,8 @@ impl Client {
         self.post("/environments/dev/secrets:batch", &body).await.expect(200);
     }
 
-    /// Makes a sync of a folder that runs only when it is told to.
-    pub async fn sync(&self, id: &str, (integration, config): (&str, &str), folder: &str, destination: &Value) {
+    /// Makes a sync of a folder that runs only when it is told to; without a config it uses the integration's own connection.
+    pub async fn sync(&self, id: &str, (integration, config): (&str, Option<&str>), folder: &str, destination: &Value) {
         let body = json!({
             "id": id, "integration": integration, "config": config, "destination": destination,
             "source": {"environment": "dev", "path": folder}, "options": {"autoSync": false},
