@@ -85,13 +85,14 @@ fn lock(held: &Shared) -> std::sync::MutexGuard<'_, Held> {
     held.lock().expect("no handler panics while it holds this")
 }
 
-/// Refuses without the right key, with an answer that repeats the wrong one.
+/// Refuses without the right key; whoever asks about themselves is told the wrong one.
 async fn guard(State(held): State<Shared>, request: Request, next: Next) -> Response {
     let given = request.headers().get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
     {
         let mut held = lock(&held);
         if held.api_key != given {
-            return (StatusCode::UNAUTHORIZED, format!("no such key: {given}")).into_response();
+            let repeated = if request.uri().path() == "/v1/me" { given.as_str() } else { "that" };
+            return (StatusCode::UNAUTHORIZED, format!("no such key: {repeated}")).into_response();
         }
         held.requests.push(format!("{} {}", request.method(), request.uri().path()));
     }
@@ -127,7 +128,7 @@ async fn put(
     axum::Json(body): axum::Json<Value>,
 ) -> Response {
     if key == REFUSED {
-        return (StatusCode::BAD_REQUEST, format!("will not have {body} from {headers:?}")).into_response();
+        return (StatusCode::BAD_REQUEST, format!("will not have {body}")).into_response();
     }
     let mut held = lock(&held);
     let stored = held.variables.get(&key).map(|(_, revision)| *revision);

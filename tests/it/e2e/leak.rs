@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use data_encoding::{BASE64, BASE64URL};
 use http::Method;
 use keyferry_tests::canary::{Canary, Scan};
 use keyferry_tests::crm::{Crm, REFUSED};
@@ -141,5 +142,27 @@ async fn secrets_turn_up_nowhere() {
     Scan::new(&[token]).assert_none("the log", log.as_bytes());
     for file in files(&host.data()) {
         scan.assert_none(&file.display().to_string(), &fs::read(&file).unwrap());
+    }
+}
+
+#[test]
+fn each_spelling_is_found_amid_other_text() {
+    for canary in [Canary::new("value"), Canary::plain("key"), Canary::of("other", "kX/2+9sLqW0aV7bN1cZ8dM4e")] {
+        let scan = Scan::new(std::slice::from_ref(&canary));
+        let percent: String = canary.value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let mut leaks = vec![
+            serde_json::json!({"a": canary.value}).to_string(),
+            data_encoding::HEXLOWER.encode(canary.value.as_bytes()),
+            format!("Some({:?})", canary.value),
+            format!("x{percent}y"),
+        ];
+        for offset in 0..3 {
+            let text = format!("{}{}user:{}", "abc".repeat(5), "z".repeat(offset), canary.value);
+            leaks.extend([BASE64.encode(text.as_bytes()), BASE64URL.encode(text.as_bytes())]);
+        }
+        for leak in leaks {
+            assert_eq!(scan.found_in(leak.as_bytes()), [canary.name], "{leak}");
+        }
+        assert!(scan.found_in(Canary::new("another").value.as_bytes()).is_empty());
     }
 }

@@ -12,7 +12,7 @@ use crate::api::Answer;
 /// The tenant of a development host.
 const TENANT: &str = "/v1/tenants/dev";
 /// No run of these tests takes longer, even on a machine that has much else to do.
-const RUN_LIMIT: Duration = Duration::from_secs(240);
+const RUN_LIMIT: Duration = Duration::from_secs(150);
 
 /// One request and what was answered.
 #[derive(Clone, Debug)]
