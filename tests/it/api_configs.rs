@@ -317,7 +317,7 @@ async fn a_credential_reaches_a_plugin_in_plain_only_by_grant() {
     let body = json!({"displayName": "p", "parameters": {"region": "us-east-1"},
         "auth": {"integrationAuthMetadataId": "plain", "parameters": {"password": RIGHT}}});
     let path = api.admin().post(CONFIGS, &body).await.expect(201).header("location").to_owned();
-    api.admin().post(&format!("{path}:verifyAuth"), &json!({})).await.problem(403, "grant_missing");
+    api.admin().post(&format!("{path}:verifyAuth"), &json!({})).await.problem(409, "grant_missing");
     assert_eq!(plugins.sessions(), 0);
     let grants = json!({"egress": ["ssm"], "plaintext": true});
     api.admin().put("/v1/plugins/aws-parameter-store/grants", &grants).await.expect(200);

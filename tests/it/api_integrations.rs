@@ -373,7 +373,7 @@ async fn what_cannot_be_tested_says_why() {
     api.admin().post(&system, &json!({})).await.problem(400, "config_test_unsupported");
     let plain = json!({"authMetadataId": "plain", "authConfig": {"parameters": {"password": "p"}},
         "configParameters": {"region": "eu-west-1"}});
-    api.admin().post(&system, &plain).await.problem(403, "grant_missing");
+    api.admin().post(&system, &plain).await.problem(409, "grant_missing");
     assert_violations(
         api.admin().post(&system, &json!({"authMetadataId": "nope", "configParameters": {"regoin": "x"}})).await,
         &[
@@ -393,7 +393,7 @@ async fn what_cannot_be_tested_says_why() {
     assert_eq!(plugins.sessions(), 0);
 
     api.admin().post("/v1/plugins/http:disable", &json!({})).await.expect(200);
-    api.admin().post(&format!("{CRM}:verifyConfig"), &json!({})).await.problem(403, "plugin_inactive");
+    api.admin().post(&format!("{CRM}:verifyConfig"), &json!({})).await.problem(409, "plugin_inactive");
     plugins.trap(true);
     let right = json!({"authMetadataId": "access-key", "configParameters": {"region": "eu-west-1"},
         "authConfig": {"parameters": {"accessKeyId": "AKIA", "secretAccessKey": RIGHT}}});

@@ -38,7 +38,7 @@ async fn a_plugin_is_installed_reviewed_and_activated() {
     assert_eq!((&shown["hasDestination"], &shown["executesCustom"]), (&json!(true), &json!(true)));
     api.admin().get("/v1/tenants/acme/integrations/http").await.problem(404, "not_found");
 
-    api.admin().post(&format!("{HTTP}:activate"), &json!({})).await.problem(403, "grant_missing");
+    api.admin().post(&format!("{HTTP}:activate"), &json!({})).await.problem(409, "grant_missing");
     let digest = installed.text_at("/versions/0/digest");
     let grants = json!({"digest": digest, "egress": ["api"], "limits": {"memoryBytes": 134_217_728}});
     let reviewed = api.admin().put(&format!("{HTTP}/grants"), &grants).await.expect(200);
@@ -101,7 +101,7 @@ async fn a_version_that_asks_for_nothing_more_inherits_its_grants() {
     let third = upload(&api, &more).await.expect(201);
     let shown = &third.json["versions"][2];
     assert_eq!((&shown["grants"], &shown["capabilityDiff"]["egressAdded"]), (&Value::Null, &json!(["extra"])));
-    api.admin().post(&format!("{HTTP}:activate"), &json!({})).await.problem(403, "grant_missing");
+    api.admin().post(&format!("{HTTP}:activate"), &json!({})).await.problem(409, "grant_missing");
     let nonsense = json!({"grants": {"egress": ["api", "nothing"]}});
     let refused = api.admin().post(&format!("{HTTP}:activate"), &nonsense).await.problem(400, "invalid_request");
     assert_eq!(refused.json["errors"][0]["pointer"], "/grants/egress/1");

@@ -6,6 +6,7 @@ mod api_frame;
 mod api_idempotency;
 mod api_integrations;
 mod api_plugins;
+mod api_syncs;
 mod api_tenants;
 mod authz_coverage;
 mod captured_log;

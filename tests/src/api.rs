@@ -68,6 +68,11 @@ impl TestApi {
         Self::amid(&settings, plugins.clone(), plugins.clone()).await
     }
 
+    /// A new installation whose plugins are run by this runner.
+    pub async fn running(plugins: Arc<dyn PluginRunner>) -> Self {
+        Self::amid(&ApiSettings { address_rate: None, principal_rate: None }, plugins, Arc::new(NoNetwork)).await
+    }
+
     async fn amid(settings: &ApiSettings, runner: Arc<dyn PluginRunner>, egress: Arc<dyn Egress>) -> Self {
         let clock = TestClock::new();
         let store = Arc::new(MemoryStore::new());

@@ -7,4 +7,5 @@ pub mod fake_plugins;
 pub mod guests;
 pub mod outside;
 pub mod program;
+pub mod shelf;
 pub mod testbed;

@@ -1,6 +1,7 @@
 //! Files as a build needs them: locks between processes, and folders that appear whole or not at all.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Result};
@@ -44,7 +45,9 @@ pub(super) fn read_text(path: &Path) -> Result<String> {
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     create_dir(parent)?;
-    let mut part = tempfile::NamedTempFile::new_in(parent).map_err(Error::file("create a file in", parent))?;
+    let readable = fs::Permissions::from_mode(0o644);
+    let part = tempfile::Builder::new().permissions(readable).tempfile_in(parent);
+    let mut part = part.map_err(Error::file("create a file in", parent))?;
     std::io::Write::write_all(&mut part, bytes).map_err(Error::file("write", path))?;
     part.persist(path).map_err(|error| error.error).map_err(Error::file("write", path))?;
     Ok(())
@@ -79,7 +82,6 @@ impl Staging {
     }
 
     pub(super) fn publish(self) -> Result<PathBuf> {
-        use std::os::unix::fs::PermissionsExt;
         // A temporary folder is for its owner alone; what it becomes is for whoever may read the cache.
         fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755))
             .map_err(Error::file("open up", self.folder.path()))?;

@@ -133,7 +133,7 @@ async fn review(
     params(("plugin" = String, Path, description = "The plugin's id"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for")),
     responses((status = 200, description = "The plugin", body = PluginOut),
-        (status = 403, description = "The version asks for more than the running one and was not reviewed")))]
+        (status = 409, description = "The version asks for more than the running one and was not reviewed")))]
 async fn activate(
     State(state): State<ApiState>,
     ctx: Administrator,

@@ -174,7 +174,7 @@ impl Read for Nothing {
 
 /// Plan a run without carrying it out: names and reasons, never values.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/syncs/{sync}:plan", operation_id = "syncs.plan", tag = "syncs",
-    security(("bearer" = ["syncs:read"])),
+    security(("bearer" = ["syncs:read"])), request_body(content = Option<Nothing>),
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("sync" = String, Path, description = "The sync's id")),
     responses((status = 200, description = "What a run would do now", body = PlanOut),
@@ -192,7 +192,7 @@ async fn plan(
 
 /// Pause a sync; a run that has begun ends.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/syncs/{sync}:pause", operation_id = "syncs.pause", tag = "syncs",
-    security(("bearer" = ["syncs:run"])),
+    security(("bearer" = ["syncs:run"])), request_body(content = Option<Nothing>),
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("sync" = String, Path, description = "The sync's id")),
     responses((status = 200, description = "The sync", body = SyncOut),
@@ -208,7 +208,7 @@ async fn pause(
 
 /// Let a paused sync run again, and catch up.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/syncs/{sync}:resume", operation_id = "syncs.resume", tag = "syncs",
-    security(("bearer" = ["syncs:run"])),
+    security(("bearer" = ["syncs:run"])), request_body(content = Option<Nothing>),
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("sync" = String, Path, description = "The sync's id")),
     responses((status = 200, description = "The sync", body = SyncOut),
@@ -224,7 +224,7 @@ async fn resume(
 
 /// Cancel the run that is wanted or under way; calls under way end first.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/syncs/{sync}:cancel", operation_id = "syncs.cancel", tag = "syncs",
-    security(("bearer" = ["syncs:run"])),
+    security(("bearer" = ["syncs:run"])), request_body(content = Option<Nothing>),
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("sync" = String, Path, description = "The sync's id")),
     responses((status = 200, description = "The sync", body = SyncOut),

@@ -18,7 +18,7 @@ const SYNC: &str = "sync";
 const DESTINATION: &str = "destinationMetadata";
 
 /// Names that templates already give a meaning to.
-const TEMPLATE_NAMES: [&str; 3] = ["key", "value", "cursor"];
+const TEMPLATE_NAMES: [&str; 6] = ["key", "value", "cursor", "page", "reference", "version"];
 
 /// How a CUSTOM integration behaves, settled from its plugin and its `pluginSettings`.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -116,7 +116,8 @@ pub(in crate::service) fn settle(
     let (parameters, auth) = violations.into_result((parameters, auth)).map_err(Error::invalid)?;
     let keeps_secret = parameters.keeps_secret || auth.keeps_secret;
     let secrets = Secrets { parameters: parameters.secrets, auth: auth.values };
-    let is_new_credential = !is_same(standing.credential, &secrets);
+    // Entered anew, a credential is a new one even where it is equal: it is bound to what it was entered for now.
+    let is_new_credential = !is_same(standing.credential, &secrets) || (!keeps_secret && !secrets.is_empty());
     let state = ConnectionState {
         parameters: parameters.values,
         secret_parameters: secrets.parameters.keys().cloned().collect(),
@@ -275,13 +276,13 @@ impl Rules<'_> {
         })
     }
 
+    /// What is stored, as long as there is a method that it is for.
     fn standing_auth(&self) -> SettledAuth {
+        let Some(state) = self.standing.state.and_then(|state| state.auth.clone()) else {
+            return SettledAuth::default();
+        };
         let values = Secrets::of(self.standing.credential).auth;
-        SettledAuth {
-            state: self.standing.state.and_then(|state| state.auth.clone()),
-            keeps_secret: !values.is_empty(),
-            values,
-        }
+        SettledAuth { state: Some(state), keeps_secret: !values.is_empty(), values }
     }
 
     fn method(&self, given: &GivenAuth, violations: &mut Violations) -> Option<&AuthMethod> {

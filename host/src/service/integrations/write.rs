@@ -97,7 +97,7 @@ impl Integrations {
         if self.catalogue.active(&view, &blank.slug).await?.is_some() {
             return Err(Error::new(Code::AlreadyExists, "a plugin has this id"));
         }
-        let prepared = self.prepare(&view, &blank, change, Current::default()).await?;
+        let prepared = self.prepare(&view, &blank, change, Current { is_new: true, ..Current::default() }).await?;
         let mut record = prepared.record;
         transact!(self.core.records, |tx| {
             if rows::is_taken(&mut tx, ctx.tenant(), &record.slug).await? {
@@ -142,7 +142,7 @@ impl Integrations {
                 Some(found) => self.connections.credential(ctx.tenant(), found.uid, &found.draft).await?,
                 None => None,
             };
-            let current = Current { connection: connection.as_ref(), credential: credential.as_ref() };
+            let current = Current { is_new: false, connection: connection.as_ref(), credential: credential.as_ref() };
             let prepared = self.prepare(tx.view(), &present.value, change.clone(), current).await?;
             let mut record = IntegrationRecord { modified_at: now, ..prepared.record };
             self.write_default(&mut tx, ctx, &mut record, connection, &prepared.settled, now).await?;
@@ -204,7 +204,7 @@ impl Integrations {
         let mut violations = Violations::default();
         let plugin_id = change.plugin.as_ref().unwrap_or(&present.plugin).clone();
         let plugin = self.catalogue.active(view, &plugin_id).await?;
-        let names_plugin = change.plugin.is_some();
+        let names_plugin = change.plugin.as_ref().is_some_and(|plugin| current.is_new || *plugin != present.plugin);
         let copies = names_plugin && change.config_metadata.is_none() && is_blank(&present.config_metadata);
         let mut metadata = match change.config_metadata {
             Some(value) => {
@@ -275,9 +275,11 @@ impl Integrations {
     }
 }
 
-/// What is stored of the default connection.
+/// What is stored of the integration and its default connection.
 #[derive(Clone, Copy, Default)]
 struct Current<'a> {
+    /// Whether the integration is only being made.
+    is_new: bool,
     connection: Option<&'a ConnectionRecord>,
     credential: Option<&'a credentials::CredentialRecord>,
 }

@@ -1,0 +1,248 @@
+//! Syncs over the API: from a request to a destination, with a plugin in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use keyferry::service::context::Core;
+use keyferry::sync::{EngineOptions, SyncEngine};
+use keyferry_tests::api::{Answer, TestApi};
+use keyferry_tests::shelf::{Shelf, WaitingClock};
+use serde_json::{Value, json};
+
+const SYNCS: &str = "/v1/tenants/acme/syncs";
+
+struct World {
+    api: TestApi,
+    shelf: Shelf,
+    engine: SyncEngine,
+    config: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let shelf = Shelf::default();
+        let api = TestApi::running(Arc::new(shelf.clone())).await;
+        let core = Core { clock: Arc::new(WaitingClock(api.clock.clone())), ..api.services.core.clone() };
+        let destinations = Arc::new(api.services.connections.clone());
+        let engine = SyncEngine::open(core, destinations, EngineOptions::default()).await.expect("an engine");
+        api.services.syncs.plan_with(Arc::new(engine.clone()));
+        api.tenant("acme").await;
+        install(&api).await;
+        let configs = "/v1/tenants/acme/integrations/shelf/configs";
+        let auth = json!({"integrationAuthMetadataId": "none", "level": "APPLICATION", "parameters": {}});
+        let body = json!({"displayName": "shelf", "parameters": {}, "auth": auth});
+        let config = api.admin().post(configs, &body).await.expect(201).text_at("/id");
+        api.admin().post(&format!("{configs}/{config}:publish"), &json!({})).await;
+        api.admin().post("/v1/tenants/acme/environments", &json!({"slug": "prod"})).await.expect(201);
+        Self { api, shelf, engine, config }
+    }
+
+    async fn set(&self, name: &str, value: &str) {
+        let path = format!("/v1/tenants/acme/environments/prod/secrets/app/{name}");
+        self.api.admin().put(&path, &json!({"value": value})).await;
+    }
+
+    fn sync(&self) -> Value {
+        json!({"id": "app-to-shelf", "integration": "shelf", "config": self.config,
+            "source": {"environment": "prod", "path": "/app"}, "destination": {"path": "/app/"}})
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.api.admin().get(&format!("{SYNCS}{path}")).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.api.admin().post(&format!("{SYNCS}{path}"), body).await
+    }
+
+    async fn run(&self, body: &Value) -> Answer {
+        let id = self.post("/app-to-shelf/runs", body).await.expect(202).text_at("/id");
+        self.engine.run_due().await.expect("the store works");
+        self.get(&format!("/app-to-shelf/runs/{id}")).await.expect(200)
+    }
+}
+
+async fn install(api: &TestApi) {
+    let request = |path: &str, media_type: &str, body: Vec<u8>| {
+        let token = format!("Bearer {}", api.administrator);
+        let request = Request::post(path).header("authorization", token).header("content-type", media_type);
+        request.body(Body::from(body)).expect("it is a request")
+    };
+    api.send(request("/v1/plugins", "application/wasm", Shelf::component())).await.expect(201);
+    let grants = json!({"grants": {"egress": []}}).to_string().into_bytes();
+    api.send(request("/v1/plugins/shelf:activate", "application/json", grants)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_sync_is_made_planned_run_and_kept_up() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    world.set("B", "2").await;
+    world.engine.run_due().await.expect("the store works");
+    let made = world.post("", &world.sync()).await.expect(201);
+    assert_eq!(made.header("location"), "/v1/tenants/acme/syncs/app-to-shelf");
+    assert_eq!((made.json["state"].as_str(), made.json["appliedGeneration"].as_u64()), (Some("PENDING"), Some(0)));
+
+    let plan = world.post("/app-to-shelf:plan", &json!({})).await.expect(200);
+    assert_eq!(plan.json["counts"]["create"], 2);
+    assert_eq!(plan.json["changes"][0]["key"], "A");
+    assert_eq!((plan.json["changes"][0]["action"].as_str(), &plan.json["blocked"]), (Some("CREATE"), &Value::Null));
+    assert!(world.shelf.items().is_empty());
+
+    let run = world.run(&json!({"planHash": plan.text_at("/planHash")})).await;
+    assert_eq!(run.json["state"], "SUCCEEDED", "{}", run.text);
+    assert_eq!((&run.json["outcomes"][1]["key"], &run.json["outcomes"][1]["result"]), (&json!("B"), &json!("OK")));
+    assert_eq!(*world.shelf.items(), [("A", "1"), ("B", "2")].map(|(key, value)| (key.into(), value.into())).into());
+
+    world.set("A", "3").await;
+    world.engine.run_due().await.expect("the store works");
+    world.api.clock.advance(Duration::from_secs(3));
+    assert_eq!(world.engine.run_due().await.expect("the store works"), 1);
+    assert_eq!(world.shelf.items()["A"], "3");
+    let sync = world.get("/app-to-shelf").await.expect(200);
+    assert_eq!((&sync.json["state"], &sync.json["lastRun"]["counts"]["update"]), (&json!("IN_SYNC"), &json!(1)));
+    assert_eq!(sync.json["wantedGeneration"], sync.json["appliedGeneration"]);
+    assert_eq!(world.get("/app-to-shelf/runs").await.expect(200).json["totalCount"], 2);
+}
+
+#[tokio::test]
+async fn a_stopped_plan_is_shown_and_approved() {
+    let world = World::new().await;
+    world.set("A", "ours").await;
+    world.shelf.put("A", "theirs");
+    world.post("", &world.sync()).await.expect(201);
+    let run = world.run(&json!({})).await;
+    assert_eq!(run.json["state"], "BLOCKED", "{}", run.text);
+    assert_eq!(run.json["blocked"]["reasons"], json!([{"kind": "FOREIGN_OVERWRITE", "keys": 1}]));
+    assert_eq!(run.json["changes"][0]["action"], "CONFLICT");
+    assert_eq!(run.json["error"]["code"], "plan_blocked");
+
+    let approval = json!({"planHash": run.text_at("/planHash")});
+    let (_, operator) = world.api.member("acme", "operator", "operator").await;
+    let refused = world.api.bearer(&operator).post(&format!("{SYNCS}/app-to-shelf/runs"), &approval).await;
+    refused.problem(403, "scope_missing");
+    let run = world.run(&approval).await;
+    assert_eq!(run.json["state"], "SUCCEEDED", "{}", run.text);
+    assert_eq!(world.shelf.items()["A"], "ours");
+
+    let wrong = world.run(&json!({"planHash": "0000"})).await;
+    assert_eq!(wrong.json["state"], "SUCCEEDED", "nothing is left to be done, whatever was approved");
+    world.set("A", "changed").await;
+    let wrong = world.run(&json!({"planHash": "0000"})).await;
+    assert_eq!((&wrong.json["state"], &wrong.json["error"]["code"]), (&json!("FAILED"), &json!("plan_changed")));
+}
+
+#[tokio::test]
+async fn the_events_of_a_run_are_told_in_order_and_end() {
+    let world = World::new().await;
+    world.set("A", "hidden-value").await;
+    world.post("", &world.sync()).await.expect(201);
+    let run = world.run(&json!({})).await.text_at("/id");
+    let events = world.get(&format!("/app-to-shelf/runs/{run}/events")).await.expect(200);
+    assert_eq!(events.header("content-type"), "text/event-stream");
+    let names: Vec<&str> = events.text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!(names, ["started", "resolved", "observed", "planned", "items", "verified", "finished"]);
+    assert!(!events.text.contains("hidden-value"));
+
+    let path = format!("{SYNCS}/app-to-shelf/runs/{run}/events");
+    let rest = world.api.admin().with("last-event-id", "6").get(&path).await.expect(200);
+    assert!(rest.text.contains("event: finished") && !rest.text.contains("event: items"), "{}", rest.text);
+}
+
+#[tokio::test]
+async fn everything_wrong_with_a_sync_is_told_at_once() {
+    let world = World::new().await;
+    let mut sync = world.sync();
+    sync["options"] = json!({"keyTemplate": "{{environment}}"});
+    sync["source"] = json!({"environment": "nowhere", "include": ["[a"]});
+    let refused = world.post("", &sync).await.problem(400, "invalid_request");
+    let errors = refused.json["errors"].as_array().expect("there are errors");
+    let pointers: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
+    assert_eq!(pointers, ["/source/include/0", "/options/keyTemplate", "/source"]);
+
+    let mut sync = world.sync();
+    sync["destination"] = json!({});
+    world.set("A", "1").await;
+    let refused = world.post("", &sync).await.problem(400, "invalid_request");
+    assert_eq!(refused.json["errors"][0]["pointer"], "/destination/path");
+
+    let mut sync = world.sync();
+    sync["options"] = json!({"onConflict": "IMPORT"});
+    world.post("", &sync).await.problem(400, "not_supported");
+}
+
+#[tokio::test]
+async fn two_syncs_cannot_write_one_key() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    world.post("", &world.sync()).await.expect(201);
+    world.run(&json!({})).await;
+    let mut other = world.sync();
+    other["id"] = json!("other");
+    world.post("", &other).await.expect(201);
+    let refused = world.post("/other:plan", &json!({})).await.problem(409, "destination_claimed");
+    assert!(refused.text_at("/detail").contains("`app-to-shelf`"));
+    world.post("", &world.sync()).await.problem(409, "already_exists");
+}
+
+#[tokio::test]
+async fn a_sync_is_changed_paused_and_deleted() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    let made = world.post("", &world.sync()).await.expect(201);
+    let path = format!("{SYNCS}/app-to-shelf");
+    let admin = world.api.admin();
+    let stale = admin.clone().with("if-match", "\"00\"").patch(&path, &json!({"displayName": "New"})).await;
+    stale.problem(412, "precondition_failed");
+    let tag = made.header("etag").to_owned();
+    let change = json!({"displayName": "New", "options": {"verify": true}});
+    let changed = admin.clone().with("if-match", &tag).patch(&path, &change).await.expect(200);
+    assert_eq!((&changed.json["displayName"], &changed.json["options"]["verify"]), (&json!("New"), &json!(true)));
+    assert_eq!(changed.json["options"]["onConflict"], "STOP", "what is left out stays");
+    // What was read can be sent back.
+    admin.patch(&path, &changed.json).await.expect(200);
+
+    world.post("/app-to-shelf:pause", &json!({})).await.expect(200);
+    world.post("/app-to-shelf/runs", &json!({})).await.problem(409, "wrong_state");
+    let resumed = world.post("/app-to-shelf:resume", &json!({})).await.expect(200);
+    assert_eq!(resumed.json["pausedBecause"], Value::Null);
+    world.post("/app-to-shelf:cancel", &json!({})).await.expect(200);
+    world.run(&json!({})).await;
+
+    admin.delete(&format!("{path}?removeSecrets=true")).await.expect(204);
+    world.engine.run_due().await.expect("the store works");
+    assert!(world.shelf.items().is_empty());
+    world.get("/app-to-shelf").await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_config_that_a_sync_uses_stays_and_its_publication_runs_the_sync() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    world.post("", &world.sync()).await.expect(201);
+    world.run(&json!({})).await;
+    let config = format!("/v1/tenants/acme/integrations/shelf/configs/{}", world.config);
+    world.api.admin().delete(&config).await.problem(409, "in_use");
+    world.api.admin().post(&format!("{config}:publish"), &json!({})).await;
+    assert_eq!(world.get("/app-to-shelf").await.json["state"], "PENDING");
+    world.api.clock.advance(Duration::from_secs(3));
+    assert_eq!(world.engine.run_due().await.expect("the store works"), 1);
+}
+
+#[tokio::test]
+async fn lists_have_pages() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    for id in ["a", "b", "c"] {
+        let mut sync = world.sync();
+        sync["id"] = json!(id);
+        world.post("", &sync).await.expect(201);
+    }
+    let first = world.get("?pageSize=2").await.expect(200);
+    let token = first.text_at("/nextPageToken");
+    assert_eq!(first.json["items"].as_array().map(Vec::len), Some(2));
+    let second = world.get(&format!("?pageSize=2&pageToken={token}")).await.expect(200);
+    assert_eq!((&second.json["items"][0]["id"], &second.json["nextPageToken"]), (&json!("c"), &json!("")));
+}
