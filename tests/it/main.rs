@@ -12,6 +12,7 @@ mod api_syncs;
 mod api_tenants;
 mod authz_coverage;
 mod captured_log;
+mod e2e;
 mod openapi;
 mod plugin_build;
 mod runtime_calls;
