@@ -1,5 +1,7 @@
 //! All tests.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
 mod api_access;
 mod api_configs;
 mod api_frame;
