@@ -30,7 +30,6 @@ pub use serve::serve;
 pub use state::{ApiSettings, ApiState};
 
 /// The whole API over these services.
-#[must_use]
 pub fn router(services: Services, meter: Arc<dyn Meter>, settings: &ApiSettings) -> axum::Router {
     router::build(services, meter, settings)
 }

@@ -1,5 +1,7 @@
 //! All tests.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
 mod api_access;
 mod api_configs;
 mod api_frame;
@@ -10,6 +12,7 @@ mod api_syncs;
 mod api_tenants;
 mod authz_coverage;
 mod captured_log;
+mod e2e;
 mod openapi;
 mod plugin_build;
 mod runtime_calls;

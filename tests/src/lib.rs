@@ -1,8 +1,11 @@
 //! Test harness: the parts that stand in for the outside, and clients that speak to the host as callers do.
 
 pub mod api;
+pub mod canary;
+pub mod crm;
 pub mod fake_plugins;
 pub mod guests;
 pub mod outside;
+pub mod program;
 pub mod shelf;
 pub mod testbed;

@@ -47,7 +47,6 @@ impl Shelf {
     }
 
     /// What is there.
-    #[must_use]
     pub fn items(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -155,12 +155,10 @@ pub(crate) mod scopes {
         IntegrationsRead,
         IntegrationsWrite,
         SecretsRead,
-        SecretsReveal,
         SecretsWrite,
         SyncsRead,
         SyncsWrite,
         SyncsRun,
-        SyncsApprove,
         AuditRead,
         IdentitiesRead,
         IdentitiesWrite

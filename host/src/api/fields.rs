@@ -155,19 +155,9 @@ impl<'c> Fields<'c> {
         self.members.remove(name)
     }
 
-    /// Whether the member is there and not yet asked for.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.members.contains_key(name)
-    }
-
     /// Complains of a member: for rules over several of them.
     pub(crate) fn refuse<T>(&self, name: &str, code: &'static str, detail: impl Into<String>) -> Option<T> {
         self.at.below(name).refuse(code, detail)
-    }
-
-    /// The place of a member, for complaints of a deeper check.
-    pub(crate) fn at(&self, name: &str) -> At<'c> {
-        self.at.below(name)
     }
 
     fn read_all<T: Read>(at: &At<'c>, members: Map<String, Value>) -> Option<T> {

@@ -37,15 +37,6 @@ impl<T> Page<T> {
         let total_count = u64::try_from(items.len()).ok();
         Self { items, next_page_token: String::new(), total_count }
     }
-
-    /// The same page of other items.
-    pub(crate) fn map<U>(self, item: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(item).collect(),
-            next_page_token: self.next_page_token,
-            total_count: self.total_count,
-        }
-    }
 }
 
 /// Which page a caller asks for.

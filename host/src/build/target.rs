@@ -142,8 +142,8 @@ impl Setup<'_> {
         for way in &self.options.ways {
             let tried = match way {
                 Way::Rustup => self.by_rustup().await.map(|()| None),
-                Way::Archives => self.from_archives(&place).await.map(Some),
-                Way::Debian => self.from_debian(&place).await.map(Some),
+                Way::Archives => self.build_from_archives(&place).await.map(Some),
+                Way::Debian => self.build_from_debian(&place).await.map(Some),
             };
             match tried {
                 Ok(sysroot) => return Ok(Target { toolchain: self.toolchain, sysroot }),
@@ -168,7 +168,7 @@ impl Setup<'_> {
         Err(Error::NoSources("rustup is content, but this compiler is not one of its toolchains".to_owned()))
     }
 
-    async fn from_archives(&self, place: &Path) -> Result<PathBuf> {
+    async fn build_from_archives(&self, place: &Path) -> Result<PathBuf> {
         let Some(folder) = &self.options.toolchain_sources else {
             let release = &self.toolchain.release;
             return Err(Error::NoSources(format!(
@@ -181,7 +181,7 @@ impl Setup<'_> {
         self.build(staging, &sources).await
     }
 
-    async fn from_debian(&self, place: &Path) -> Result<PathBuf> {
+    async fn build_from_debian(&self, place: &Path) -> Result<PathBuf> {
         let staging = Staging::new(place.to_owned())?;
         let sources = debian::sources(&self.toolchain, staging.path(), self.progress).await?;
         self.build(staging, &sources).await

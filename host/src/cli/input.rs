@@ -32,11 +32,6 @@ pub(super) fn standard(what: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Pairs as a JSON object of text.
-pub(super) fn object(pairs: &[(String, String)]) -> Map<String, Value> {
-    pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
-}
-
 /// Pairs as a JSON object whose values are JSON where they are a boolean, a number, an array or an object, else text.
 pub(super) fn typed_object(pairs: &[(String, String)]) -> Map<String, Value> {
     let typed = |text: &str| match serde_json::from_str(text) {

@@ -18,7 +18,7 @@ use crate::domain::plugin::CallFailure;
 
 /// Has no plugins: every call is refused.
 #[derive(Clone, Copy, Debug)]
-pub struct NoPlugins;
+pub(crate) struct NoPlugins;
 
 fn absent() -> CallFailure {
     CallFailure::ContractBroken { reason: "there are no plugins in this test".to_owned() }
@@ -93,7 +93,7 @@ impl PluginRunner for NoPlugins {
 
 /// Has no network: every request is denied.
 #[derive(Clone, Copy, Debug)]
-pub struct NoNetwork;
+pub(crate) struct NoNetwork;
 
 impl Egress for NoNetwork {
     fn open(&self, _: EgressScope, _: Option<Instant>) -> Arc<dyn EgressSession> {

@@ -25,8 +25,11 @@ pub struct Records(Arc<Inner>);
 struct Inner {
     store: Arc<dyn KvStore>,
     system: Arc<dyn SystemSealer>,
-    sealers: Mutex<HashMap<TenantUid, (Instant, Arc<dyn TenantSealer>)>>,
+    sealers: Mutex<HashMap<TenantUid, CachedSealer>>,
 }
+
+/// A tenant's keys, and since when they are held.
+type CachedSealer = (Instant, Arc<dyn TenantSealer>);
 
 impl Records {
     /// Records in this store, sealed with these keys.

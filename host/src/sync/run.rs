@@ -192,7 +192,8 @@ impl Driver<'_> {
     async fn verify(&self, caller: &Caller<'_>, prepared: &Prepared, tally: &mut Tally) -> Result<(), Halt> {
         let wanted = self.record.spec.options.verifies(prepared.is_first_run);
         let version_unknown = tally.written.iter().any(|written| written.owned.version.is_none());
-        if !wanted && !(version_unknown && prepared.shows_versions) {
+        let needs_version = version_unknown && prepared.shows_versions;
+        if !(wanted || needs_version) {
             return Ok(());
         }
         let hasher = OwnershipHasher(self.inner.core.records.sealer(self.lease.tenant).await?);

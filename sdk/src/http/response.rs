@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn retry_after_is_read_in_both_forms() {
         let date = ("Date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        let cases: [(&[(&str, &str)], Option<u32>); 7] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Headers<'_>, Option<u32>); 7] = [
             (&[("retry-after", "7")], Some(7_000)),
             (&[("Retry-After", " 0 ")], Some(0)),
             (&[("Retry-After", "Sun, 06 Nov 1994 08:50:07 GMT"), date], Some(30_000)),

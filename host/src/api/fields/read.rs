@@ -7,15 +7,9 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::{At, Fields, Read, nearest};
+use crate::domain::Secret;
 use crate::domain::error::violation;
 use crate::domain::name::InvalidName;
-use crate::domain::{Secret, Timestamp};
-
-/// Any JSON value.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of a reader")]
-pub(crate) fn any(_: &At<'_>, value: Value) -> Option<Value> {
-    Some(value)
-}
 
 /// An object, read by its type.
 pub(crate) fn object<T: Read>(at: &At<'_>, value: Value) -> Option<T> {
@@ -57,11 +51,6 @@ pub(crate) fn integer(range: RangeInclusive<i64>) -> impl Fn(&At<'_>, Value) -> 
             None => at.refuse(violation::WRONG_TYPE, "must be a whole number"),
         }
     }
-}
-
-/// A point in time: Unix milliseconds.
-pub(crate) fn timestamp(at: &At<'_>, value: Value) -> Option<Timestamp> {
-    integer(0..=i64::MAX)(at, value).map(Timestamp::from_unix_ms)
 }
 
 /// A text of at most so many Unicode characters.

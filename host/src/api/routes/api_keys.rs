@@ -37,7 +37,7 @@ pub(crate) fn ttl_days(at: &At<'_>, value: serde_json::Value) -> Option<Duration
 /// An API key to be made.
 #[derive(ToSchema)]
 #[schema(as = ApiKeyIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `NewApiKey` reads"))]
+#[expect(dead_code, reason = "documents what `NewApiKey` reads")]
 struct ApiKeyInSchema {
     #[schema(example = "deploy pipeline", max_length = 100)]
     name: String,

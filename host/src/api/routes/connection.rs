@@ -23,7 +23,7 @@ const LEVELS: &[(&str, AuthLevel)] =
 /// A credential for one auth method. It is stored sealed and never comes back.
 #[derive(ToSchema)]
 #[schema(as = AuthConfigIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `GivenAuth` reads"))]
+#[expect(dead_code, reason = "documents what `GivenAuth` reads")]
 pub(crate) struct AuthInSchema {
     /// The id of an auth method of the integration.
     #[schema(example = "key", max_length = 150)]
@@ -155,7 +155,7 @@ impl From<Verification> for VerificationOut {
 /// Which live options are asked for.
 #[derive(ToSchema)]
 #[schema(as = ChoicesIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `ChoiceQuery` reads"))]
+#[expect(dead_code, reason = "documents what `ChoiceQuery` reads")]
 pub(crate) struct ChoicesInSchema {
     /// `CONNECTION` or `DESTINATION`: which settings the parameter belongs to.
     #[schema(example = "CONNECTION")]

@@ -30,7 +30,7 @@ const DISPLAY_NAME_MAX: usize = 100;
 /// An environment to be made.
 #[derive(ToSchema)]
 #[schema(as = EnvironmentIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `NewEnvironment` reads"))]
+#[expect(dead_code, reason = "documents what `NewEnvironment` reads")]
 pub(crate) struct NewEnvironmentSchema {
     /// Stands in paths: letters, digits, `_` and `-`; 1 to 150 characters.
     #[schema(example = "prod")]
@@ -51,7 +51,7 @@ impl Read for NewEnvironment {
 /// What may change of an environment.
 #[derive(ToSchema)]
 #[schema(as = EnvironmentPatch, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `EnvironmentPatch` reads"))]
+#[expect(dead_code, reason = "documents what `EnvironmentPatch` reads")]
 pub(crate) struct EnvironmentPatchSchema {
     #[schema(example = "Production", max_length = 100)]
     display_name: String,

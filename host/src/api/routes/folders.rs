@@ -45,7 +45,7 @@ fn place(environment: Slug, path: FolderPath) -> Place {
 /// A folder to be made, with those above it.
 #[derive(ToSchema)]
 #[schema(as = FolderIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `NewFolder` reads"))]
+#[expect(dead_code, reason = "documents what `NewFolder` reads")]
 pub(crate) struct NewFolderSchema {
     #[schema(example = "/app/db")]
     path: String,
@@ -64,7 +64,7 @@ impl Read for NewFolder {
 /// What may change of a folder.
 #[derive(ToSchema)]
 #[schema(as = FolderPatch, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `FolderPatch` reads"))]
+#[expect(dead_code, reason = "documents what `FolderPatch` reads")]
 pub(crate) struct FolderPatchSchema {
     #[schema(example = "database")]
     name: String,

@@ -57,7 +57,7 @@ fn token_ttl(at: &At<'_>, value: serde_json::Value) -> Option<Duration> {
 /// An identity to be made, or one of another tenant to be admitted.
 #[derive(ToSchema)]
 #[schema(as = IdentityIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `IdentityIn` reads"))]
+#[expect(dead_code, reason = "documents what `IdentityIn` reads")]
 struct IdentityInSchema {
     /// Unique in the host. Needed for a new identity.
     #[schema(example = "ci", max_length = 100)]
@@ -111,7 +111,7 @@ impl Read for IdentityIn {
 /// What may change of a member.
 #[derive(ToSchema)]
 #[schema(as = IdentityPatch, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `MemberChange` reads"))]
+#[expect(dead_code, reason = "documents what `MemberChange` reads")]
 struct IdentityPatchSchema {
     /// Null takes the role away.
     #[schema(example = "READER")]
@@ -308,7 +308,7 @@ async fn revoke_tokens(
 /// A client secret to be made.
 #[derive(ToSchema)]
 #[schema(as = ClientSecretIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `NewClientSecret` reads"))]
+#[expect(dead_code, reason = "documents what `NewClientSecret` reads")]
 struct ClientSecretInSchema {
     #[schema(example = "2026", max_length = 100)]
     name: String,

@@ -71,7 +71,7 @@ async fn list(
     let after = query.paging.cursor(&*sealer, &bound)?;
     let after = after.and_then(|cursor| serde_json::from_slice::<Position>(&cursor).ok());
     let listing = Listing {
-        place: Place { environment: environment, path: query.path },
+        place: Place { environment, path: query.path },
         recursive: query.recursive,
         imports: query.imports,
         options: ReadOptions { values: query.values, expand: query.expand, version: None },

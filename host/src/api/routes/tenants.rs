@@ -29,7 +29,7 @@ const DISPLAY_NAME_MAX: usize = 100;
 /// A tenant to be made.
 #[derive(ToSchema)]
 #[schema(as = TenantIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `NewTenant` reads"))]
+#[expect(dead_code, reason = "documents what `NewTenant` reads")]
 pub(crate) struct NewTenantSchema {
     /// Stands in paths: letters, digits, `_` and `-`; 1 to 150 characters.
     #[schema(example = "acme")]
@@ -50,7 +50,7 @@ impl Read for NewTenant {
 /// What may change of a tenant.
 #[derive(ToSchema)]
 #[schema(as = TenantPatch, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `TenantPatch` reads"))]
+#[expect(dead_code, reason = "documents what `TenantPatch` reads")]
 pub(crate) struct TenantPatchSchema {
     /// Kept when it is left out.
     #[schema(example = "Acme Ltd", max_length = 100)]

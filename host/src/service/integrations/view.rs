@@ -8,7 +8,6 @@ use crate::domain::integration::redacted;
 use crate::domain::{Timestamp, Version};
 use crate::records::connections::{AuthState, VerificationRecord};
 use crate::service::integrations::resolve::ResolvedIntegration;
-use crate::service::plugins::catalogue::PLUGINS_MAX;
 
 /// The CUSTOM integrations that one tenant can have.
 pub(super) const INTEGRATIONS_MAX: usize = 10_000;
@@ -135,7 +134,6 @@ impl Integrations {
                 custom: Some(crate::domain::Versioned { value: record, version: Version::from_bytes([0; 16]) }),
             });
         }
-        debug_assert!(PLUGINS_MAX < INTEGRATIONS_MAX);
         for plugin in self.catalogue.all_active(view).await? {
             if !all.iter().any(|known| known.id == plugin.id) {
                 all.push(ResolvedIntegration {

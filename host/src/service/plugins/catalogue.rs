@@ -122,7 +122,7 @@ impl Catalogue {
             self.0.runner.load(digest, component).await.map_err(inspect_error)
         })
         .await
-        .map(|()| ())
+        .copied()
     }
 
     /// Forgets components that no version needs any more; calls in flight finish.

@@ -41,10 +41,11 @@ impl WatchedRunner {
 
     async fn noted<T>(&self, plugin: &str, digest: Digest, outcome: Result<T, CallFailure>) -> Result<T, CallFailure> {
         let broke_down = matches!(&outcome, Err(CallFailure::Trapped { .. } | CallFailure::TimedOut { .. }));
-        if broke_down && self.is_one_too_many(digest) {
-            if let Err(error) = self.mark(plugin, digest).await {
-                tracing::error!(plugin.name = plugin, %digest, error = %error.code(), "a degraded plugin could not be marked");
-            }
+        if broke_down
+            && self.is_one_too_many(digest)
+            && let Err(error) = self.mark(plugin, digest).await
+        {
+            tracing::error!(plugin.name = plugin, %digest, error = %error.code(), "a degraded plugin could not be marked");
         }
         outcome
     }

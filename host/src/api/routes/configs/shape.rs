@@ -35,7 +35,7 @@ const READ_ONLY: [&str; 10] = [
 /// A config to be made, or what changes of one. Members left out or null are kept.
 #[derive(ToSchema)]
 #[schema(as = ConfigIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `ConfigIn` reads"))]
+#[expect(dead_code, reason = "documents what `ConfigIn` reads")]
 pub(super) struct ConfigInSchema {
     #[schema(example = "staging account", max_length = 100)]
     display_name: Option<String>,
@@ -124,7 +124,7 @@ impl Read for VerifyQuery {
 /// What is said of a publication.
 #[derive(ToSchema)]
 #[schema(as = PublishIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `PublishIn` reads"))]
+#[expect(dead_code, reason = "documents what `PublishIn` reads")]
 pub(super) struct PublishInSchema {
     #[schema(example = "first", max_length = 500)]
     note: Option<String>,

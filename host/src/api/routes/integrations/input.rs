@@ -24,7 +24,7 @@ const READ_ONLY: [&str; 7] =
 /// An integration to be made. Nothing is required.
 #[derive(ToSchema)]
 #[schema(as = IntegrationIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `NewIntegration` reads"))]
+#[expect(dead_code, reason = "documents what `NewIntegration` reads")]
 pub(super) struct IntegrationInSchema {
     /// Letters, digits, `_` and `-`; 1 to 150 characters, unique in the tenant. Made by the host when left out.
     #[schema(example = "custom_crm")]
@@ -91,7 +91,7 @@ fn config_metadata(at: &At<'_>, value: Value) -> Option<Value> {
 /// What changes of an integration.
 #[derive(ToSchema)]
 #[schema(as = IntegrationPatch, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `IntegrationChange` reads"))]
+#[expect(dead_code, reason = "documents what `IntegrationChange` reads")]
 pub(super) struct IntegrationPatchSchema {
     #[schema(example = "CRM", max_length = 100)]
     display_name: Option<String>,
@@ -142,7 +142,7 @@ impl Read for IntegrationChange {
 /// Credentials to be tested; without any member those that are stored.
 #[derive(ToSchema)]
 #[schema(as = VerifyConfigIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `ConfigTest` reads"))]
+#[expect(dead_code, reason = "documents what `ConfigTest` reads")]
 pub(super) struct ConfigTestSchema {
     /// The id of an auth method of the integration.
     #[schema(example = "key", max_length = 150)]

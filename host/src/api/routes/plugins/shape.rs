@@ -20,7 +20,7 @@ const NAME_MAX: usize = 100;
 /// What a version may do. What is not named is not allowed.
 #[derive(ToSchema)]
 #[schema(as = GrantsIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `GrantsIn` reads"))]
+#[expect(dead_code, reason = "documents what `GrantsIn` reads")]
 pub(super) struct GrantsInSchema {
     /// The version that is meant, by its number or its digest; the one installed last when both are left out.
     #[schema(example = "1.0.0")]
@@ -37,7 +37,7 @@ pub(super) struct GrantsInSchema {
 /// What one call may use. Members left out take their defaults.
 #[derive(ToSchema)]
 #[schema(as = PluginLimitsIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `limits` reads"))]
+#[expect(dead_code, reason = "documents what `limits` reads")]
 struct LimitsSchema {
     memory_bytes: Option<u64>,
     time_factor: Option<u32>,
@@ -123,7 +123,7 @@ fn up_to<T: TryFrom<i64>>(min: i64, max: u64) -> impl Fn(&At<'_>, serde_json::Va
 /// Which version, and what it may do.
 #[derive(ToSchema)]
 #[schema(as = ActivateIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `ActivateIn` reads"))]
+#[expect(dead_code, reason = "documents what `ActivateIn` reads")]
 pub(super) struct ActivateInSchema {
     /// The version that is meant, by its number or its digest; the one installed last when both are left out.
     #[schema(example = "1.0.0")]
@@ -135,7 +135,7 @@ pub(super) struct ActivateInSchema {
 /// What the version may do. What is not named is not allowed.
 #[derive(ToSchema)]
 #[schema(as = Grants, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `InnerGrants` reads"))]
+#[expect(dead_code, reason = "documents what `InnerGrants` reads")]
 struct InnerGrantsSchema {
     /// Ids of declared egress entries.
     #[schema(example = json!(["ssm", "sts"]))]

@@ -19,7 +19,7 @@ use crate::service::secrets::{
 /// What is set of a secret; what is left out stays as it is. A new secret needs a value.
 #[derive(ToSchema)]
 #[schema(as = SecretIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `SecretChange` reads"))]
+#[expect(dead_code, reason = "documents what `SecretChange` reads")]
 pub(crate) struct SecretChangeSchema {
     /// At most 262,144 bytes.
     #[schema(example = "postgres://app@db/app")]
@@ -45,7 +45,7 @@ impl Read for SecretChange {
 /// Many changes at once.
 #[derive(ToSchema)]
 #[schema(as = SecretBatch, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `Batch` reads"))]
+#[expect(dead_code, reason = "documents what `Batch` reads")]
 pub(crate) struct BatchSchema {
     #[schema(example = json!([{"path": "/app", "name": "A", "value": "1"}]))]
     set: Option<Vec<serde_json::Value>>,

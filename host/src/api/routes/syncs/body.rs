@@ -39,7 +39,7 @@ const SHOWN_ONLY: [&str; 12] = [
 /// A sync to be made.
 #[derive(ToSchema)]
 #[schema(as = SyncIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `SyncSpec` reads"))]
+#[expect(dead_code, reason = "documents what `SyncSpec` reads")]
 pub(super) struct NewSyncSchema {
     /// Letters, digits, `_` and `-`; 1 to 150 characters.
     #[schema(example = "app-to-ssm")]
@@ -62,7 +62,7 @@ pub(super) struct NewSyncSchema {
 /// What may change of a sync.
 #[derive(ToSchema)]
 #[schema(as = SyncPatch, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `SyncPatch` reads"))]
+#[expect(dead_code, reason = "documents what `SyncPatch` reads")]
 pub(super) struct SyncPatchSchema {
     #[schema(max_length = 100)]
     display_name: Option<String>,
@@ -78,7 +78,7 @@ pub(super) struct SyncPatchSchema {
 /// Which secrets are carried.
 #[derive(ToSchema)]
 #[schema(as = SyncSource, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `Selection` reads"))]
+#[expect(dead_code, reason = "documents what `Selection` reads")]
 struct SourceSchema {
     #[schema(example = "prod")]
     environment: String,
@@ -101,7 +101,7 @@ struct SourceSchema {
 /// How a sync behaves; every member has the safe default.
 #[derive(ToSchema)]
 #[schema(as = SyncOptions, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `OptionsPatch` reads"))]
+#[expect(dead_code, reason = "documents what `OptionsPatch` reads")]
 struct OptionsSchema {
     /// Whether a change of the source starts a run by itself.
     #[schema(default = true)]

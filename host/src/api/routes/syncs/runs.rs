@@ -198,7 +198,7 @@ impl From<RunView> for RunDetail {
 /// A run to be started.
 #[derive(ToSchema)]
 #[schema(as = RunIn, rename_all = "camelCase")]
-#[cfg_attr(not(test), expect(dead_code, reason = "documents what `RunIn` reads"))]
+#[expect(dead_code, reason = "documents what `RunIn` reads")]
 struct RunInSchema {
     /// Approves exactly this plan; needs `syncs:approve`. The approval holds for 15 minutes.
     plan_hash: Option<String>,

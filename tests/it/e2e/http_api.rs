@@ -1,0 +1,83 @@
+//! An integration type that is added by one request, on the plugin for HTTP APIs.
+
+use std::collections::BTreeMap;
+
+use keyferry_tests::crm::Crm;
+use keyferry_tests::program::{Host, assert_run};
+use serde_json::{Value, json};
+
+use super::{PROGRAM, count, secrets};
+
+pub(super) const PLUGIN: &str = "http";
+pub(super) const INTEGRATION: &str = "custom_crm";
+
+/// The documented example, for a vendor at `origin`.
+pub(super) fn example(origin: &str, api_key: &str) -> Value {
+    let example = r#"
+{"id":"custom_crm","displayName":"CRM","plugin":"http",
+ "configMetadata":{
+   "parametersMetadata":[{"name":"baseUrl","displayName":"Base URL","type":"String","typeName":"origin","required":true,"defaultValue":"https://crm.example.com"}],
+   "authMetadata":[{"id":"key","displayName":"API key","type":"API_KEY","configTestSupported":true,"authSettings":{"parameters":{"header":"X-Api-Key"}},
+                    "parametersMetadata":[{"name":"apiKey","displayName":"API key","secret":true,"required":true}]}]},
+ "pluginSettings":{
+   "verify":{"method":"GET","url":"{{baseUrl}}/v1/me","account":{"id":"/id","displayName":"/name"}},
+   "list":{"method":"GET","url":"{{baseUrl}}/v1/variables?cursor={{cursor}}","items":"/items","key":"/name","value":"/value","version":"/etag","next":"/next"},
+   "put":{"method":"PUT","url":"{{baseUrl}}/v1/variables/{{key}}","json":{"value":"{{value}}"}},
+   "delete":{"method":"DELETE","url":"{{baseUrl}}/v1/variables/{{key}}"}},
+ "parameters":{"baseUrl":"https://crm.example.com"},
+ "auth":{"integrationAuthMetadataId":"key","level":"APPLICATION","parameters":{"apiKey":"..."}}}"#;
+    let example = example.replace("https://crm.example.com", origin).replace("\"...\"", &json!(api_key).to_string());
+    serde_json::from_str(&example).expect("the example is JSON")
+}
+
+#[tokio::test]
+async fn documented_integration_syncs_to_the_api_it_describes() {
+    let crm = Crm::start("the right key").await;
+    let host = Host::dev(PROGRAM, &[PLUGIN]).await;
+    let client = host.client();
+    let made = client.post("/integrations", &example(&crm.origin, "the right key")).await.expect(201);
+    assert_eq!((&made.json["type"], &made.json["hasAuth"]), (&json!("CUSTOM"), &json!(true)), "{}", made.text);
+
+    let stored = client.post(&format!("/integrations/{INTEGRATION}:verifyConfig"), &json!({})).await.expect(200);
+    assert_eq!(stored.json["success"], true, "{}", stored.text);
+    assert_eq!(stored.json["account"]["id"], "crm-1");
+    assert_eq!(stored.json["account"]["displayName"], "Ann's CRM");
+    let wrong = json!({"integrationAuthMetadataId": "key", "level": "APPLICATION", "parameters": {"apiKey": "wrong"}});
+    let rejected = client.verify(INTEGRATION, &json!({"baseUrl": crm.origin}), &wrong).await;
+    assert_eq!(
+        (&rejected["success"], &rejected["code"]),
+        (&json!(false), &json!("credentials_rejected")),
+        "{rejected:#}"
+    );
+
+    crm.insert("FOREIGN", "not ours");
+    let mut ours = secrets(0..5);
+    client.set("/app", &ours).await;
+    client.sync("app", (INTEGRATION, None), "/app", &json!({})).await;
+    assert_run(&client.run("app").await, "SUCCEEDED", 5);
+    let expect = |ours: &[(String, String)]| -> BTreeMap<String, String> {
+        let foreign = ("FOREIGN".to_owned(), "not ours".to_owned());
+        ours.iter().cloned().chain([foreign]).collect()
+    };
+    assert_eq!(crm.variables(), expect(&ours));
+
+    let _ = crm.take_requests();
+    let again = client.run("app").await;
+    assert_run(&again, "SUCCEEDED", 0);
+    assert_eq!(count(&again, "unchanged"), 5);
+    assert!(crm.take_requests().iter().all(|request| request.starts_with("GET ")));
+
+    ours[2].1 = "changed".to_owned();
+    client.set("/app", &ours[2..3]).await;
+    let gone = ours.split_off(4);
+    client.unset("/app", &gone).await;
+    assert_run(&client.run("app").await, "SUCCEEDED", 2);
+    assert_eq!(crm.variables(), expect(&ours));
+    let writes: Vec<_> = crm.take_requests().into_iter().filter(|request| !request.starts_with("GET ")).collect();
+    assert_eq!(writes, ["PUT /v1/variables/KEY_0002", "DELETE /v1/variables/KEY_0004"]);
+
+    client.remove_with_secrets("app").await;
+    assert_eq!(crm.variables(), expect(&[]));
+    client.call(http::Method::DELETE, &format!("/integrations/{INTEGRATION}"), None).await.expect(204);
+    client.get(&format!("/integrations/{INTEGRATION}")).await.expect(404);
+}

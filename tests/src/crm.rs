@@ -1,0 +1,152 @@
+//! A small vendor with an API of its own: variables with entity tags, listed in pages, behind a key in a header.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// Items of a page.
+const PAGE: usize = 2;
+
+/// A key whose value the vendor refuses, with an answer that repeats what it was sent.
+pub const REFUSED: &str = "REFUSED";
+
+#[derive(Debug, Default)]
+struct Held {
+    api_key: String,
+    /// Value and revision.
+    variables: BTreeMap<String, (String, u64)>,
+    requests: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Held>>;
+
+/// The vendor's server; dropping it ends it.
+#[derive(Debug)]
+pub struct Crm {
+    /// For instance `http://127.0.0.1:41234`.
+    pub origin: String,
+    held: Shared,
+    server: JoinHandle<()>,
+}
+
+impl Crm {
+    /// Starts a server that knows one key.
+    pub async fn start(api_key: &str) -> Self {
+        let held: Shared = Arc::new(Mutex::new(Held { api_key: api_key.to_owned(), ..Held::default() }));
+        let router = Router::new()
+            .route("/v1/me", get(async || axum::Json(json!({"id": "crm-1", "name": "Ann's CRM"}))))
+            .route("/v1/variables", get(list))
+            .route("/v1/variables/{key}", axum::routing::put(put).delete(delete))
+            .layer(from_fn_with_state(held.clone(), guard))
+            .with_state(held.clone());
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
+        let origin = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("a server on loopback serves");
+        });
+        Self { origin, held, server }
+    }
+
+    /// What is stored.
+    #[must_use]
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let held = lock(&self.held);
+        held.variables.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect()
+    }
+
+    /// Stores a variable as somebody else would.
+    pub fn insert(&self, key: &str, value: &str) {
+        lock(&self.held).variables.insert(key.to_owned(), (value.to_owned(), 1));
+    }
+
+    /// Methods and paths of the accepted requests since the last question.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.held).requests)
+    }
+}
+
+impl Drop for Crm {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn lock(held: &Shared) -> std::sync::MutexGuard<'_, Held> {
+    held.lock().expect("no handler panics while it holds this")
+}
+
+/// Refuses without the right key; whoever asks about themselves is told the wrong one.
+async fn guard(State(held): State<Shared>, request: Request, next: Next) -> Response {
+    let given = request.headers().get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
+    {
+        let mut held = lock(&held);
+        if held.api_key != given {
+            let repeated = if request.uri().path() == "/v1/me" { given.as_str() } else { "that" };
+            return (StatusCode::UNAUTHORIZED, format!("no such key: {repeated}")).into_response();
+        }
+        held.requests.push(format!("{} {}", request.method(), request.uri().path()));
+    }
+    next.run(request).await
+}
+
+async fn list(State(held): State<Shared>, Query(query): Query<BTreeMap<String, String>>) -> axum::Json<Value> {
+    let first = query.get("cursor").and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+    let held = lock(&held);
+    let items: Vec<Value> = held
+        .variables
+        .iter()
+        .skip(first)
+        .take(PAGE)
+        .map(|(key, (value, revision))| json!({"name": key, "value": value, "etag": format!("\"{revision}\"")}))
+        .collect();
+    let next = (first + PAGE < held.variables.len()).then(|| (first + PAGE).to_string());
+    axum::Json(json!({"items": items, "next": next}))
+}
+
+/// Whether the request's conditions hold for what is stored.
+fn holds(headers: &HeaderMap, stored: Option<u64>) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let tag = stored.map(|revision| format!("\"{revision}\""));
+    let is_new = text("if-none-match").is_none_or(|_| tag.is_none());
+    is_new && text("if-match").is_none_or(|expected| tag.as_deref() == Some(expected))
+}
+
+async fn put(
+    State(held): State<Shared>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    axum::Json(body): axum::Json<Value>,
+) -> Response {
+    if key == REFUSED {
+        return (StatusCode::BAD_REQUEST, format!("will not have {body}")).into_response();
+    }
+    let mut held = lock(&held);
+    let stored = held.variables.get(&key).map(|(_, revision)| *revision);
+    if !holds(&headers, stored) {
+        return StatusCode::PRECONDITION_FAILED.into_response();
+    }
+    let Some(value) = body["value"].as_str() else { return StatusCode::BAD_REQUEST.into_response() };
+    let revision = stored.unwrap_or(0) + 1;
+    held.variables.insert(key, (value.to_owned(), revision));
+    (StatusCode::OK, [("etag", format!("\"{revision}\""))]).into_response()
+}
+
+async fn delete(State(held): State<Shared>, Path(key): Path<String>, headers: HeaderMap) -> StatusCode {
+    let mut held = lock(&held);
+    let Some(stored) = held.variables.get(&key).map(|(_, revision)| *revision) else { return StatusCode::NOT_FOUND };
+    if !holds(&headers, Some(stored)) {
+        return StatusCode::PRECONDITION_FAILED;
+    }
+    held.variables.remove(&key);
+    StatusCode::NO_CONTENT
+}
