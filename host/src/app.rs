@@ -2,6 +2,7 @@
 
 mod adapters;
 mod error;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ pub struct App {
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     engine: EngineHandle,
+    upkeep: JoinHandle<()>,
 }
 
 /// Everything but the network: what `check` and `serve` share.
@@ -98,6 +100,7 @@ impl App {
         let router = api::router(services.clone(), meter, &settings(config));
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(api::serve(listener, router, stopped, config.server.shutdown_timeout));
+        let upkeep = upkeep::begin(services.clone(), store.clone());
         Ok(Self {
             services,
             address,
@@ -107,6 +110,7 @@ impl App {
             stop,
             server,
             engine: engine.start(),
+            upkeep,
         })
     }
 
@@ -115,6 +119,7 @@ impl App {
     /// # Errors
     /// [`StartError::Close`] when the store cannot be closed in good order; nothing acknowledged is lost even so.
     pub async fn stop(self) -> Result<(), StartError> {
+        self.upkeep.abort();
         self.stop.send_replace(true);
         if self.server.await.is_err() {
             tracing::error!("the server task failed while stopping");

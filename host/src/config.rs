@@ -93,8 +93,6 @@ impl Default for Loopback {
 #[derive(Clone, Debug)]
 pub struct Sync {
     pub runs_max: usize,
-    pub debounce: Duration,
-    pub debounce_max: Duration,
 }
 
 /// `[telemetry]`

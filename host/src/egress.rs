@@ -1,7 +1,7 @@
 //! Everything that leaves the host: checked, resolved once, dialled at a vetted address, authenticated here and attributed.
 //!
-//! A request passes [`gate`] (what the plugin declared and was granted), then [`broker`] (the credential, which the sandbox
-//! never sees), then [`transport`] (addresses, TLS, limits), and its answer passes [`canary`] on the way back. Redirects are
+//! A request passes `gate` (what the plugin declared and was granted), then `broker` (the credential, which the sandbox
+//! never sees), then `transport` (addresses, TLS, limits), and its answer passes `canary` on the way back. Redirects are
 //! answers like any other: following one takes a new request through all of it.
 
 mod address;

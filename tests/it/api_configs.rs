@@ -302,6 +302,21 @@ async fn a_config_belongs_to_one_integration_and_one_tenant() {
 }
 
 #[tokio::test]
+async fn every_use_of_a_credential_is_audited() {
+    let (api, _) = start().await;
+    let (_, path) = made(&api).await;
+    api.admin().post(&format!("{path}:verifyAuth"), &json!({})).await.expect(200);
+    let asked = json!({"scope": "CONNECTION", "parameter": "region"});
+    api.admin().post(&format!("{path}:choices"), &asked).await.expect(200);
+    let (_, auditor) = api.member("acme", "auditor", "AUDITOR").await;
+    let log = api.bearer(&auditor).get("/v1/tenants/acme/auditEvents").await.expect(200);
+    for action in ["configs.create", "configs.verifyAuth", "configs.choices"] {
+        assert!(log.text.contains(action), "{action}: {}", log.text);
+    }
+    assert!(!log.text.contains(RIGHT) && !log.text.contains("AKIAEXAMPLE"));
+}
+
+#[tokio::test]
 async fn live_options_are_asked_with_the_drafts_credentials() {
     let (api, plugins) = start().await;
     let (_, path) = made(&api).await;

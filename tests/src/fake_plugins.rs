@@ -241,9 +241,11 @@ impl EgressSession for FakeSession {
     }
 }
 
-/// The metadata of a plugin that executes CUSTOM integrations, as the bundled one does.
+/// The metadata of a plugin that executes CUSTOM integrations, by the schema of the bundled one.
 #[must_use]
 pub fn http() -> Value {
+    let schema: Value = serde_json::from_str(include_str!("../../plugins/http/custom-settings.schema.json"))
+        .expect("the bundled plugin's schema is JSON");
     json!({
         "id": "http", "version": "1.0.0", "displayName": "HTTP", "description": "Any HTTP API.", "tags": ["generic"],
         "configMetadata": {
@@ -259,10 +261,7 @@ pub fn http() -> Value {
                                         {"name": "password", "secret": true, "required": true}]}]},
         "sync": {"reads": "VALUES", "deletes": true, "batchSize": 10, "concurrency": 4, "emptyValues": true},
         "egress": [{"id": "api", "host": "{baseUrl}", "methods": ["GET", "PUT", "POST", "DELETE"]}],
-        "customSettingsMetadata": {
-            "type": "object", "additionalProperties": false,
-            "properties": {"verify": {"type": "object"}, "list": {"type": "object"}, "put": {"type": "object"},
-                           "delete": {"type": "object"}}}})
+        "customSettingsMetadata": schema})
 }
 
 /// The metadata of a plugin with regions, an endpoint and a destination.

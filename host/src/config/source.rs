@@ -141,11 +141,7 @@ fn resolve(reader: &mut Reader, environment: &Environment) -> Config {
             plain_http: reader.list("egress", "plain_http"),
             tenant_origins: reader.list("egress", "tenant_origins"),
         },
-        sync: Sync {
-            runs_max: reader.number("sync", "runs_max"),
-            debounce: reader.duration("sync", "debounce"),
-            debounce_max: reader.duration("sync", "debounce_max"),
-        },
+        sync: Sync { runs_max: reader.number("sync", "runs_max") },
         telemetry: Telemetry {
             log: reader.text("telemetry", "log"),
             json: reader.one_of("telemetry", "log_format", &["text", "json"]) == 1,
@@ -202,7 +198,7 @@ mod tests {
     fn the_defaults_are_valid() {
         let config = load(None, &env(&[("HOME", "/home/a")]), &Overrides::default()).expect("valid defaults");
         assert_eq!(config.server.body_bytes_max, 1 << 20);
-        assert_eq!(config.sync.debounce, Duration::from_secs(2));
+        assert_eq!(config.server.read_timeout, Duration::from_secs(10));
         let RootKey::File(path) = config.crypto.root else { panic!("a file by default") };
         assert_eq!(path, PathBuf::from("/home/a/.config/keyferry/root.key"));
     }

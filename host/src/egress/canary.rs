@@ -57,9 +57,30 @@ impl Canaries {
         !self.forms.is_empty() && self.is_in(&String::from_utf8_lossy(body), &self.forms)
     }
 
+    /// Puts `*` in the place of every byte of a value in a body, in any of its forms: lengths, and so the body's syntax, stay.
+    pub(super) fn mask(&self, body: &mut [u8]) {
+        if !self.are_in_body(body) {
+            return;
+        }
+        for form in self.forms.iter().map(|form| form.expose().as_bytes()) {
+            let mut from = 0;
+            while let Some(at) = body.get(from..).and_then(|rest| find(rest, form)) {
+                let end = from + at + form.len();
+                if let Some(found) = body.get_mut(from + at..end) {
+                    found.fill(b'*');
+                }
+                from = end;
+            }
+        }
+    }
+
     fn is_in(&self, text: &str, needles: &[Secret<String>]) -> bool {
         needles.iter().any(|needle| text.contains(needle.expose().as_str()))
     }
+}
+
+fn find(text: &[u8], form: &[u8]) -> Option<usize> {
+    text.windows(form.len()).position(|window| window == form)
 }
 
 fn forms_of(value: &str) -> Vec<Secret<String>> {
@@ -139,6 +160,10 @@ mod tests {
         for body in bodies {
             let body = [b"\xff\xfe {\"echo\": \"", body.as_bytes(), b"\"}"].concat();
             assert!(canaries().are_in_body(&body), "{}", String::from_utf8_lossy(&body));
+            let mut masked = body.clone();
+            canaries().mask(&mut masked);
+            assert!(!canaries().are_in_body(&masked), "{}", String::from_utf8_lossy(&masked));
+            assert_eq!(masked.len(), body.len());
         }
     }
 

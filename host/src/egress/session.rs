@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant as StdInstant;
 
 use async_trait::async_trait;
-use http::Method;
 use tokio::time::Instant;
 
 use super::Shared;
@@ -99,7 +98,7 @@ impl HyperSession {
         }
         let answer = self.transport.send(draft, &window).await?;
         self.observe(request, &answer);
-        self.screen(answer, &draft.method, role.as_deref())
+        Ok(self.screen(answer, role.as_deref()))
     }
 
     fn authenticate(
@@ -160,26 +159,23 @@ impl HyperSession {
         }
     }
 
-    /// Withholds an answer that repeats a credential which the sandbox must not see.
-    ///
-    /// The request was carried out by then: where it could have changed something its outcome is unknown, and where it
-    /// could not, asking again would not help.
-    fn screen(
-        &self,
-        answer: InboundResponse,
-        method: &Method,
-        role: Option<&AssumedRole>,
-    ) -> Result<InboundResponse, EgressFailure> {
-        let is_reflected = |canaries: &Canaries| {
-            canaries.are_in_body(&answer.body)
-                || answer.headers.iter().any(|(_, value)| canaries.are_in_body(value.as_bytes()))
-        };
-        let is_withheld = is_reflected(&self.canaries) || role.is_some_and(|role| is_reflected(&role.canaries));
-        if self.credential.is_custom() || !is_withheld {
-            return Ok(answer);
+    /// Masks every value of the credential in an answer that repeats it: the sandbox must not see it, while the rest of the
+    /// answer tells what happened.
+    fn screen(&self, mut answer: InboundResponse, role: Option<&AssumedRole>) -> InboundResponse {
+        if self.credential.is_custom() {
+            return answer;
         }
-        let reason = "the answer repeats a value of the credential and is withheld".to_owned();
-        Err(if method.is_safe() { EgressFailure::Denied(reason) } else { EgressFailure::OutcomeUnknown(reason) })
+        let all = [Some(&self.canaries), role.map(|role| &role.canaries)];
+        for canaries in all.into_iter().flatten() {
+            canaries.mask(&mut answer.body);
+            for (_, value) in &mut answer.headers {
+                let mut masked = std::mem::take(value).into_bytes();
+                canaries.mask(&mut masked);
+                // Whole forms were masked, and a form is whole characters.
+                *value = String::from_utf8_lossy(&masked).into_owned();
+            }
+        }
+        answer
     }
 
     fn record(&self, draft: Option<&Draft>, started: Instant, result: &Result<InboundResponse, EgressFailure>) {

@@ -33,6 +33,9 @@ async fn keys_reach_consul_and_only_ours_are_deleted() {
     let wrong = client.verify(PLUGIN, &parameters, &auth("5c3a4f0e-0000-4000-8000-000000000000")).await;
     assert_eq!((&wrong["success"], &wrong["code"]), (&json!(false), &json!("credentials_rejected")), "{wrong:#}");
 
+    let right = client.verify(PLUGIN, &parameters, &auth(&token)).await;
+    assert_eq!(right["success"], json!(true), "{right:#}");
+
     let foreign = [("FOREIGN".to_owned(), "not ours".to_owned())];
     consul.put(&format!("{path}FOREIGN"), &foreign[0].1).await;
     let mut ours = secrets(0..150);

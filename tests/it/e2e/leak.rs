@@ -111,7 +111,8 @@ async fn live(client: &Client, crm: &Crm, aws: (&AwsBed, &Value), canaries: &Can
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).expect("the data directory is there").map(|entry| entry.unwrap().path());
+    let entries =
+        fs::read_dir(folder).expect("the data directory is there").map(|entry| entry.expect("it can be listed").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 

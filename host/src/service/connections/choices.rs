@@ -61,7 +61,7 @@ impl Connections {
                 super::open::open(&integration, parts)?
             }
         };
-        self.ask(&integration, &opened, query).await
+        self.ask(ctx, &integration, &opened, query).await
     }
 
     /// Options for a parameter, with the draft of a connection.
@@ -80,11 +80,12 @@ impl Connections {
         let integration = resolve(&view, &self.catalogue, ctx.tenant(), id).await?;
         let connection = self.find(&view, ctx.tenant(), id, uid, false).await?.value;
         let opened = self.open_state(ctx.tenant(), &integration, &connection, &connection.draft).await?;
-        self.ask(&integration, &opened, query).await
+        self.ask(ctx, &integration, &opened, query).await
     }
 
     async fn ask(
         &self,
+        ctx: &TenantCtx,
         integration: &ResolvedIntegration,
         opened: &OpenConnection,
         query: &ChoiceQuery,
@@ -94,6 +95,9 @@ impl Connections {
             ChoiceScope::Destination => (choice_scope::DESTINATION, &opened.behaviour.destination_metadata),
         };
         require_dynamic(parameters, &query.parameter)?;
+        if let Some(connection) = opened.connection {
+            self.audit_use(ctx, "configs.choices", &connection.to_string()).await?;
+        }
         self.catalogue.load(opened.plugin.digest).await?;
         let session = self.core.egress.open(opened.egress.clone(), Some(opened.deadline(Operation::Choices)));
         let call = opened.call(session);

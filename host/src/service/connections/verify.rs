@@ -8,6 +8,7 @@ use crate::domain::plugin::{CallFailure, Operation};
 use crate::domain::{Code, Error, Result};
 use crate::records::connections::{self as rows, ConnectionRecord, ConnectionState, VerificationRecord};
 use crate::records::{credentials, integrations as integration_rows};
+use crate::service::audit;
 use crate::service::connections::settle::{Secrets, Settled, require_bound};
 use crate::service::context::TenantCtx;
 use crate::service::failure::{call_error, reported_code};
@@ -31,6 +32,7 @@ impl Connections {
         settled: Settled,
     ) -> Result<Verification> {
         require_testable(integration, &settled.state)?;
+        self.audit_use(ctx, "integrations.verifyConfig", integration.id.as_str()).await?;
         let parts = Parts { tenant: ctx.tenant(), connection: None, state: &settled.state, secrets: settled.secrets };
         self.run_verify(&super::open::open(integration, parts)?).await
     }
@@ -44,6 +46,7 @@ impl Connections {
     ) -> Result<Verification> {
         require_testable(integration, &connection.draft)?;
         let opened = self.open_state(ctx.tenant(), integration, connection, &connection.draft).await?;
+        self.audit_use(ctx, "configs.verifyAuth", &connection.uid.to_string()).await?;
         let verification = self.run_verify(&opened).await?;
         let record = VerificationRecord {
             succeeded: verification.failure.is_none(),
@@ -54,6 +57,18 @@ impl Connections {
         };
         self.store_verification(ctx.tenant(), connection, &record).await?;
         Ok(verification)
+    }
+
+    /// Records that a credential is about to be used, before it is.
+    pub(in crate::service) async fn audit_use(
+        &self,
+        ctx: &TenantCtx,
+        action: &'static str,
+        resource: &str,
+    ) -> Result<()> {
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| audit::record(&mut tx, ctx, now, action, resource).await?);
+        Ok(())
     }
 
     async fn run_verify(&self, opened: &OpenConnection) -> Result<Verification> {
