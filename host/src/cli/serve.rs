@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::json;
@@ -101,8 +101,14 @@ fn announce(app: &App, arguments: &ServeArguments, output: Output) -> Result<(),
 }
 
 pub(super) fn write_private(path: &Path, content: &Secret<String>) -> Result<(), Failure> {
-    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    opened.and_then(|mut file| writeln!(file, "{}", content.expose())).map_err(|error| {
+    let opened = std::fs::OpenOptions::new().write(true).create(true).mode(0o600).open(path);
+    let written = opened.and_then(|mut file| {
+        // The mode above is for a new file only: one that was there may be open to others.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        file.set_len(0)?;
+        writeln!(file, "{}", content.expose())
+    });
+    written.map_err(|error| {
         let mut failure = Failure::chain(Exit::Usage, &error);
         failure.message = format!("`{}` cannot be written: {error}", path.display());
         failure
@@ -121,5 +127,22 @@ pub(super) async fn stopped() {
         }
         // Without a handler the signal ends the process by itself.
         Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_open_to_others_is_closed_before_a_secret_is_written() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("token");
+        std::fs::write(&path, "something much longer than the token").expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("opened to others");
+        write_private(&path, &Secret::from("token")).expect("written");
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_to_string(&path).expect("readable"), "token\n");
     }
 }

@@ -254,6 +254,12 @@ impl Error {
         Self::new(Code::NotFound, format!("there is no such {what}"))
     }
 
+    /// What is missing by another name, where a part of the way to it is missing; other failures stay what they are.
+    #[must_use]
+    pub fn renamed_if_not_found(self, what: &'static str) -> Self {
+        if self.code() == Code::NotFound { Self::not_found(what) } else { self }
+    }
+
     /// All that is wrong with a request, at once.
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
@@ -347,6 +353,14 @@ mod tests {
             assert!(code.text().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
             assert!(!code.title().is_empty());
         }
+    }
+
+    #[test]
+    fn a_failure_does_not_pass_for_absence() {
+        let failed = Error::new(Code::Unavailable, "the store cannot be read").renamed_if_not_found("secret");
+        assert_eq!(failed.code(), Code::Unavailable);
+        let absent = Error::not_found("folder").renamed_if_not_found("secret");
+        assert_eq!((absent.code(), absent.detail()), (Code::NotFound, "there is no such secret"));
     }
 
     #[test]

@@ -114,7 +114,12 @@ impl Folders {
         let (_, folder) = folder_at(&view, ctx.tenant(), &place.environment, &place.path).await?;
         let mut places = Vec::new();
         for imported in folders::imports(&view, ctx.tenant(), folder).await?.0 {
-            let Ok((environment, path)) = folders::path_of(&view, ctx.tenant(), imported).await else { continue };
+            let (environment, path) = match folders::path_of(&view, ctx.tenant(), imported).await {
+                Ok(found) => found,
+                // An imported folder may be deleted; what is left of the import brings nothing.
+                Err(error) if error.code() == Code::NotFound => continue,
+                Err(error) => return Err(error),
+            };
             if let Some(environment) = environments::read(&view, ctx.tenant(), environment).await? {
                 places.push(Place { environment: environment.slug, path });
             }

@@ -30,7 +30,7 @@ impl Secrets {
         let view = self.core.records.view().await?;
         let (_, folder) = folder_at(&view, ctx.tenant(), &place.environment, &place.path)
             .await
-            .map_err(|_| Error::not_found("secret"))?;
+            .map_err(|error| error.renamed_if_not_found("secret"))?;
         let found = secrets::find(&view, ctx.tenant(), folder, name).await?;
         let found = found.ok_or_else(|| Error::not_found("secret"))?;
         let version = options.version.unwrap_or_else(|| found.version());

@@ -70,7 +70,7 @@ impl Secrets {
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
             let folder = folder_at(tx.view(), ctx.tenant(), &place.environment, &place.path).await;
-            let (_, folder) = folder.map_err(|_| Error::not_found("secret"))?;
+            let (_, folder) = folder.map_err(|error| error.renamed_if_not_found("secret"))?;
             let found = secrets::find_for_update(&mut tx, ctx.tenant(), folder, name).await?;
             let found = found.ok_or_else(|| Error::not_found("secret"))?;
             expected.check(Version::of(&found))?;
