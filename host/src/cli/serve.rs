@@ -101,7 +101,7 @@ fn announce(app: &App, arguments: &ServeArguments, output: Output) -> Result<(),
 }
 
 pub(super) fn write_private(path: &Path, content: &Secret<String>) -> Result<(), Failure> {
-    let opened = std::fs::OpenOptions::new().write(true).create(true).mode(0o600).open(path);
+    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     let written = opened.and_then(|mut file| {
         // The mode above is for a new file only: one that was there may be open to others.
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
