@@ -394,7 +394,7 @@ async fn what_cannot_be_tested_says_why() {
 
     api.admin().post("/v1/plugins/http:disable", &json!({})).await.expect(200);
     api.admin().post(&format!("{CRM}:verifyConfig"), &json!({})).await.problem(409, "plugin_inactive");
-    plugins.trap(true);
+    plugins.trap();
     let right = json!({"authMetadataId": "access-key", "configParameters": {"region": "eu-west-1"},
         "authConfig": {"parameters": {"accessKeyId": "AKIA", "secretAccessKey": RIGHT}}});
     api.admin().post(&system, &right).await.problem(502, "plugin_trapped");

@@ -158,7 +158,7 @@ async fn a_disabled_plugin_is_called_no_more_until_it_is_activated() {
 async fn five_breakdowns_in_ten_minutes_mark_a_plugin_as_degraded() {
     let (api, plugins) = start().await;
     api.plugin(&parameter_store()).await;
-    plugins.trap(true);
+    plugins.trap();
     let path = "/v1/tenants/acme/integrations/aws-parameter-store:choices";
     let asked = json!({"scope": "CONNECTION", "parameter": "region"});
     let degraded = async || {

@@ -13,15 +13,16 @@ use serde_json::{Value, json};
 
 const SYNCS: &str = "/v1/tenants/acme/syncs";
 
-struct World {
-    api: TestApi,
-    shelf: Shelf,
+/// A host with an engine, and a connection to a shelf.
+pub(crate) struct World {
+    pub(crate) api: TestApi,
+    pub(crate) shelf: Shelf,
     engine: SyncEngine,
-    config: String,
+    pub(crate) config: String,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let shelf = Shelf::default();
         let api = TestApi::running(Arc::new(shelf.clone())).await;
         let core = Core { clock: Arc::new(WaitingClock(api.clock.clone())), ..api.services.core.clone() };
@@ -39,12 +40,12 @@ impl World {
         Self { api, shelf, engine, config }
     }
 
-    async fn set(&self, name: &str, value: &str) {
+    pub(crate) async fn set(&self, name: &str, value: &str) {
         let path = format!("/v1/tenants/acme/environments/prod/secrets/app/{name}");
         self.api.admin().put(&path, &json!({"value": value})).await;
     }
 
-    fn sync(&self) -> Value {
+    pub(crate) fn sync(&self) -> Value {
         json!({"id": "app-to-shelf", "integration": "shelf", "config": self.config,
             "source": {"environment": "prod", "path": "/app"}, "destination": {"path": "/app/"}})
     }
@@ -53,11 +54,11 @@ impl World {
         self.api.admin().get(&format!("{SYNCS}{path}")).await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.api.admin().post(&format!("{SYNCS}{path}"), body).await
     }
 
-    async fn run(&self, body: &Value) -> Answer {
+    pub(crate) async fn run(&self, body: &Value) -> Answer {
         let id = self.post("/app-to-shelf/runs", body).await.expect(202).text_at("/id");
         self.engine.run_due().await.expect("the store works");
         self.get(&format!("/app-to-shelf/runs/{id}")).await.expect(200)

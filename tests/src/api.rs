@@ -15,12 +15,12 @@ use keyferry::service::Services;
 use keyferry::service::context::Core;
 use keyferry::service::plugins::PluginPolicy;
 use keyferry::service::plugins::watch::WatchedRunner;
-use keyferry::store::MemoryStore;
 use keyferry::telemetry::Metrics;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::fake_plugins::FakePlugins;
+use crate::faulty_store::FaultyStore;
 use crate::outside::{NoNetwork, NoPlugins, TestClock};
 
 /// A host without a socket: its router, its services and its clock.
@@ -29,7 +29,7 @@ pub struct TestApi {
     router: axum::Router,
     pub services: Services,
     pub clock: Arc<TestClock>,
-    pub store: Arc<MemoryStore>,
+    pub store: Arc<FaultyStore>,
     /// The token of the first start.
     pub administrator: String,
 }
@@ -75,7 +75,7 @@ impl TestApi {
 
     async fn amid(settings: &ApiSettings, runner: Arc<dyn PluginRunner>, egress: Arc<dyn Egress>) -> Self {
         let clock = TestClock::new();
-        let store = Arc::new(MemoryStore::new());
+        let store = Arc::new(FaultyStore::default());
         let root = LocalRoot::from_text(&Secret::from("6bde1c".repeat(10) + "11aa")).expect("it is a key");
         let (keyring, _) = Keyring::create(&root).await.expect("a new installation");
         let records = Records::new(store.clone() as Arc<dyn KvStore>, Arc::new(keyring));
@@ -226,13 +226,21 @@ impl Answer {
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
-        assert_eq!(answer.headers["content-type"], "application/problem+json");
-        assert_eq!(answer.json["code"], code, "{}", answer.text);
-        for member in ["type", "title", "status", "detail", "instance", "code", "retry", "errors"] {
-            assert!(!answer.json[member].is_null(), "`{member}` is missing: {}", answer.text);
-        }
-        assert_eq!(answer.json["instance"], answer.headers["x-request-id"].to_str().expect("it is text"));
+        assert_eq!(answer.problem_code(), code, "{}", answer.text);
         answer
+    }
+
+    /// The code of an answer, which is a whole problem.
+    #[must_use]
+    #[track_caller]
+    pub fn problem_code(&self) -> &str {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        for member in ["type", "title", "status", "detail", "instance", "code", "retry", "errors"] {
+            assert!(!self.json[member].is_null(), "`{member}` is missing: {}", self.text);
+        }
+        assert_eq!(self.json["status"], self.status.as_u16());
+        assert_eq!(self.json["instance"], self.header("x-request-id"));
+        self.json["code"].as_str().expect("a code is text")
     }
 
     /// The text at a JSON pointer.

@@ -31,7 +31,7 @@ pub struct FakePlugins {
     /// What plugins were told of the connection.
     views: Mutex<Vec<ConnectionView>>,
     loads: Mutex<Vec<Digest>>,
-    traps: AtomicBool,
+    failure: Mutex<Option<fn() -> CallFailure>>,
     lies: AtomicBool,
 }
 
@@ -42,9 +42,14 @@ impl FakePlugins {
         Arc::default()
     }
 
-    /// From now on every call traps, or none.
-    pub fn trap(&self, traps: bool) {
-        self.traps.store(traps, Ordering::SeqCst);
+    /// From now on every call traps.
+    pub fn trap(&self) {
+        self.fail(|| CallFailure::Trapped { reason: "unreachable".to_owned() });
+    }
+
+    /// From now on every call fails like this.
+    pub fn fail(&self, failure: fn() -> CallFailure) {
+        *self.failure.lock().expect("no test panics while it holds this") = Some(failure);
     }
 
     /// From now on `verify` claims success without sending anything.
@@ -78,14 +83,14 @@ impl FakePlugins {
 
     fn called(&self, call: &PluginCall) -> Result<(), CallFailure> {
         self.views.lock().expect("no test panics while it holds this").push(call.connection.clone());
-        if self.traps.load(Ordering::SeqCst) {
-            return Err(CallFailure::Trapped { reason: "unreachable".to_owned() });
-        }
-        Ok(())
+        let failure = *self.failure.lock().expect("no test panics while it holds this");
+        failure.map_or(Ok(()), |failure| Err(failure()))
     }
 }
 
-fn reported(kind: ReportedKind, message: &str, status: u16) -> CallFailure {
+/// What a plugin reports with the vendor's status.
+#[must_use]
+pub fn reported(kind: ReportedKind, message: &str, status: u16) -> CallFailure {
     CallFailure::Reported(Reported {
         kind,
         message: message.to_owned(),

@@ -11,9 +11,9 @@ const PAGE: &str = "host/docs/errors.md";
 
 const HEAD: &str = "# Errors
 
-Every failing response is `application/problem+json` (RFC 9457) with one of these codes in `code` and a link to its section
-in `type`. Codes are only ever added. *Retry* tells whether the same request can succeed later without a change; where a
-time is known, `Retry-After` carries it.
+Every failing response is `application/problem+json` (RFC 9457) with one of these codes in `code`, which is the last part of
+`type` as well. Codes are only ever added; each is produced by a test (`tests/it/error_codes.rs`). *Retry* tells whether the
+same request can succeed later without a change; where a time is known, `Retry-After` carries it.
 
 This page is generated from `host/src/domain/error.rs`; `UPDATE=1 cargo tidy` writes it anew.
 ";
