@@ -15,6 +15,8 @@ const LOWERED: f64 = 0.5;
 /// What a quiet minute adds, as a share of the rate.
 const RAISED: f64 = 1.25;
 const QUIET: Duration = Duration::from_secs(60);
+/// Throttled answers that come so close together are to requests that were under way together: one wish, not several.
+const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// The buckets of all connections.
 #[derive(Default)]
@@ -106,10 +108,12 @@ impl TokenBucket {
     }
 
     fn throttled(&mut self, retry_after: Option<Duration>, now: Timestamp) {
-        let rate = self.rate_per_s().map_or(FIRST_RATE_PER_S, |rate| rate * LOWERED);
-        self.lowered_per_s = Some(rate.max(RATE_MIN_PER_S));
+        if self.lowered_per_s.is_none() || now.since(self.adjusted) >= ONE_WISH {
+            let rate = self.rate_per_s().map_or(FIRST_RATE_PER_S, |rate| rate * LOWERED);
+            self.lowered_per_s = Some(rate.max(RATE_MIN_PER_S));
+            self.adjusted = now;
+        }
         self.tokens = self.tokens.min(0.0);
-        self.adjusted = now;
         self.closed_until = self.closed_until.max(now.after(retry_after.unwrap_or_default()));
     }
 
@@ -158,12 +162,23 @@ mod tests {
     fn throttling_halves_the_rate_and_quiet_minutes_raise_it_again() {
         let mut bucket = TokenBucket::new(Some(8.0), at(0));
         bucket.throttled(None, at(0));
-        bucket.throttled(None, at(0));
+        bucket.throttled(None, at(1_000));
         assert_eq!(bucket.rate_per_s(), Some(2.0));
-        bucket.recover(at(60_000));
+        bucket.recover(at(61_000));
         assert_eq!(bucket.rate_per_s(), Some(2.5));
         bucket.recover(at(3_600_000));
         assert_eq!(bucket.rate_per_s(), Some(8.0));
+    }
+
+    #[test]
+    fn answers_that_come_together_lower_the_rate_once() {
+        let mut bucket = TokenBucket::new(Some(40.0), at(0));
+        for ms in [0, 3, 7, 999] {
+            bucket.throttled(Some(Duration::from_secs(2)), at(ms));
+        }
+        assert_eq!(bucket.rate_per_s(), Some(20.0));
+        assert!(bucket.take(1, at(2_998)).is_err(), "the last of them says until when");
+        assert!(bucket.take(1, at(3_100)).is_ok());
     }
 
     #[test]
