@@ -1,11 +1,12 @@
 //! Makes destinations match their sources: resolve, plan, guard, apply, remember.
 //!
-//! Decisions are pure functions over plain data (`plan`, `guard`, `validate`, `classify`, `backoff`, `rate`); the other
+//! Decisions are pure functions over plain data (`plan`, `guard`, `validate`, `classify`, `backoff`, `rate`, `breaker`); the other
 //! modules touch the store, the clock and plugins. `engine` finds what is due, `lease` keeps others away, `run` drives one
 //! run through `prepare`, `apply` and `verify`, `journal` writes down, `conclude` ends it.
 
 mod apply;
 pub mod backoff;
+pub mod breaker;
 mod caller;
 pub mod classify;
 mod conclude;

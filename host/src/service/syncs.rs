@@ -10,10 +10,11 @@ pub mod trigger;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::context::Core;
 use super::destinations::Destinations;
-use crate::domain::id::{SyncUid, TenantUid};
+use crate::domain::id::{ConnectionUid, SyncUid, TenantUid};
 use crate::domain::sync::{Block, ItemOutcome, Plan, Run, SyncState};
 use crate::domain::{Code, Error, Result, Timestamp, Version};
 use crate::records::syncs::SyncRecord;
@@ -26,6 +27,10 @@ pub trait Planner: Send + Sync + 'static {
     /// # Errors
     /// Whatever would stop the run before its first write.
     async fn preview(&self, tenant: TenantUid, sync: SyncUid) -> Result<Preview>;
+
+    /// Until when nothing is begun on a connection, because its vendor failed several times in a row; `None` where that is
+    /// not so.
+    fn rests_until(&self, tenant: TenantUid, connection: ConnectionUid) -> Option<Timestamp>;
 }
 
 /// A plan, and what stands against it.
@@ -48,6 +53,36 @@ pub struct SyncView {
     pub last_run: Option<Run>,
     /// When a failed run is tried again.
     pub retry_at: Option<Timestamp>,
+    /// What the pending run waits for; `None` when it waits for nothing but its turn.
+    pub waiting: Option<Waiting>,
+}
+
+/// Why a pending run does not begin yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub reason: WaitReason,
+    pub until: Timestamp,
+}
+
+/// What a pending run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WaitReason {
+    /// The wait after its own failure.
+    Retry,
+    /// The connection's vendor, which failed several times in a row; one run will try for all.
+    Vendor,
+}
+
+impl WaitReason {
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Retry => "the last attempt failed; it is tried again",
+            Self::Vendor => "the vendor failed several times in a row; it is left alone, then one sync tries for all",
+        }
+    }
 }
 
 /// A run with what became of each key.

@@ -5,7 +5,7 @@ use std::time::Duration;
 const BASE: Duration = Duration::from_secs(1);
 const CEILING: Duration = Duration::from_secs(15 * 60);
 /// A vendor's `Retry-After` is honoured up to here.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 /// After so many attempts a sync waits for a change, a schedule or a person.
 pub const ATTEMPTS_MAX: u32 = 12;
 /// Attempts that a plugin's own breakdown is worth before its digest is quarantined.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::breaker::Breakers;
 use super::conclude::Conclusion;
 use super::halt::Halt;
 use super::interrupt::Interrupt;
@@ -21,9 +22,9 @@ use super::rate::Rates;
 use super::remove;
 use super::run::Driver;
 use super::schedule::{self, Load};
-use crate::domain::Result;
 use crate::domain::id::{ConnectionUid, SyncUid, TenantUid};
 use crate::domain::sync::Run;
+use crate::domain::{Result, Timestamp};
 use crate::records::sync_state::{self, Due};
 use crate::records::syncs::{Removal, SyncRecord};
 use crate::service::context::Core;
@@ -67,6 +68,7 @@ pub(super) struct Inner {
     pub(super) destinations: Arc<dyn Destinations>,
     pub(super) options: EngineOptions,
     pub(super) rates: Rates,
+    pub(super) breakers: Breakers,
     pub(super) stopping: CancellationToken,
     boot_epoch: u64,
     running: Mutex<HashMap<SyncUid, (TenantUid, ConnectionUid)>>,
@@ -104,6 +106,7 @@ impl SyncEngine {
             destinations,
             options,
             rates: Rates::default(),
+            breakers: Breakers::default(),
             stopping: CancellationToken::new(),
             boot_epoch,
             running: Mutex::new(HashMap::new()),
@@ -172,14 +175,15 @@ impl SyncEngine {
         schedule::fan_out(&self.0.core).await?;
         let now = self.0.core.clock.now();
         self.0.rates.forget_idle(now);
+        self.0.breakers.forget_idle(now);
         let mut load = Load::new(self.0.options, &self.running());
-        let chosen = schedule::choose(&self.0.core.records.view().await?, &mut load, now).await?;
+        let chosen = schedule::choose(&self.0.core.records.view().await?, &mut load, &self.0.breakers, now).await?;
         let mut begun = Vec::with_capacity(chosen.begin.len());
         for (due, connection) in chosen.begin {
             self.running().insert(due.sync, (due.tenant, connection));
             let engine = self.clone();
             begun.push(tokio::spawn(async move {
-                let _slot = Slot { inner: Arc::clone(&engine.0), sync: due.sync };
+                let _slot = Slot { inner: Arc::clone(&engine.0), sync: due.sync, of: (due.tenant, connection) };
                 engine.run_one(due).await;
             }));
         }
@@ -231,11 +235,13 @@ impl SyncEngine {
 struct Slot {
     inner: Arc<Inner>,
     sync: SyncUid,
+    of: (TenantUid, ConnectionUid),
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.sync);
+        self.inner.breakers.ended(self.of, self.sync);
         self.inner.ended.notify_one();
     }
 }
@@ -244,5 +250,9 @@ impl Drop for Slot {
 impl Planner for SyncEngine {
     async fn preview(&self, tenant: TenantUid, sync: SyncUid) -> Result<Preview> {
         preview(&self.0, tenant, sync).await
+    }
+
+    fn rests_until(&self, tenant: TenantUid, connection: ConnectionUid) -> Option<Timestamp> {
+        self.0.breakers.rests_until((tenant, connection))
     }
 }

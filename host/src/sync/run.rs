@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::apply::{Application, Tally};
 use super::backoff;
+use super::breaker;
 use super::caller::Caller;
 use super::engine::Inner;
 use super::halt::Halt;
@@ -100,6 +101,9 @@ impl Driver<'_> {
             Err(Halt::Failed(failure)) => Some(failure),
             Err(_) => return outcome,
         };
+        let has_done = matches!(&outcome, Ok(report) if report.tally.done > 0);
+        let was_answered = has_done || (calls.read + calls.write > 0 && !failure.is_some_and(breaker::is_the_vendors));
+        self.note_vendor(&open, was_answered, failure);
         self.note_breakdown(&open, failure).await?;
         if let Some(failure) = failure.filter(|failure| failure.class == FailureClass::Authentication) {
             self.inner.destinations.rejected(self.lease.tenant, open.connection, failure).await?;
@@ -230,6 +234,26 @@ impl Driver<'_> {
                 Ok(())
             }
             other => other,
+        }
+    }
+
+    /// Tells the breaker of the connection whether its vendor does its part.
+    fn note_vendor(&self, open: &OpenDestination, was_answered: bool, failure: Option<&RunFailure>) {
+        let of = (self.lease.tenant, open.connection);
+        let breakers = &self.inner.breakers;
+        if was_answered {
+            if breakers.reached(of) {
+                tracing::info!(connection.uid = %open.connection, "the vendor answers again: its syncs go on");
+            }
+        } else if let Some(failure) = failure.filter(|failure| breaker::is_the_vendors(failure)) {
+            let retry_after = failure.retry_after_ms.map(std::time::Duration::from_millis);
+            if let Some(until) = breakers.failed(of, self.lease.sync, retry_after, self.inner.core.clock.now()) {
+                tracing::warn!(
+                    connection.uid = %open.connection,
+                    until_ms = until.unix_ms(),
+                    "the vendor failed several times in a row: the connection's syncs wait"
+                );
+            }
         }
     }
 

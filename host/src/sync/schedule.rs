@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use super::breaker::Breakers;
 use super::engine::EngineOptions;
 use crate::domain::id::{ConnectionUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::FOLDER_DEPTH_MAX;
 use crate::domain::sync::Trigger;
 use crate::domain::{Code, Result, Timestamp};
-use crate::records::sync_state::{self, Due};
+use crate::records::sync_state::{self, Due, Wanted};
 use crate::records::{Key, View, folders, syncs};
 use crate::service::context::Core;
 use crate::service::resolve::affected_folders;
@@ -141,9 +142,15 @@ pub(super) struct Chosen {
     pub(super) next: Option<Duration>,
 }
 
+impl Chosen {
+    fn look_again(&mut self, wait: Duration) {
+        self.next = Some(self.next.map_or(wait, |next| next.min(wait)));
+    }
+}
+
 /// Round robin over tenants, so that one with many due syncs does not keep the others waiting; within a tenant whoever
-/// waits longest.
-pub(super) async fn choose(view: &View, load: &mut Load, now: Timestamp) -> Result<Chosen> {
+/// waits longest. Nothing begins on a connection whose vendor does not answer.
+pub(super) async fn choose(view: &View, load: &mut Load, breakers: &Breakers, now: Timestamp) -> Result<Chosen> {
     let mut chosen = Chosen::default();
     let mut waiting: BTreeMap<TenantUid, Vec<Due>> = BTreeMap::new();
     let mut after = None;
@@ -156,8 +163,7 @@ pub(super) async fn choose(view: &View, load: &mut Load, now: Timestamp) -> Resu
                 continue;
             }
             if due.at > now {
-                let wait = due.at.since(now);
-                chosen.next = Some(chosen.next.map_or(wait, |next| next.min(wait)));
+                chosen.look_again(due.at.since(now));
             } else {
                 waiting.entry(due.tenant).or_default().push(due);
             }
@@ -179,12 +185,35 @@ pub(super) async fn choose(view: &View, load: &mut Load, now: Timestamp) -> Resu
         let Some(due) = dues.pop_front() else { continue };
         let connection = connection_of(view, &due).await?;
         if load.has_room_for(tenant, connection) {
-            load.take(due.sync, tenant, connection);
-            chosen.begin.push((due, connection));
+            match admit(view, breakers, (&due, connection), now).await? {
+                Ok(()) => {
+                    load.take(due.sync, tenant, connection);
+                    chosen.begin.push((due, connection));
+                }
+                Err(until) => chosen.look_again(until.since(now)),
+            }
         }
         queues.push_back((tenant, dues));
     }
     Ok(chosen)
+}
+
+/// Whether the breaker lets a sync begin, which it may do for who asks.
+async fn admit(
+    view: &View,
+    breakers: &Breakers,
+    (due, connection): (&Due, ConnectionUid),
+    now: Timestamp,
+) -> Result<Result<(), Timestamp>> {
+    let of = (due.tenant, connection);
+    match breakers.admit(of, due.sync, false, now) {
+        Ok(()) => Ok(Ok(())),
+        Err(_) => {
+            let wanted = Wanted::read(view, due.tenant, due.sync).await?;
+            let is_asked = wanted.pending.is_some_and(|pending| pending.at_once);
+            Ok(breakers.admit(of, due.sync, is_asked, now))
+        }
+    }
 }
 
 /// The connection that a due sync uses. One that cannot be read is run all the same: the run tells what is wrong.

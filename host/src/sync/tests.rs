@@ -1,6 +1,7 @@
 //! The engine against a vendor in memory: runs, approvals, failures, crashes.
 
 mod approve;
+mod breaker;
 mod crash;
 mod fail;
 mod ground;

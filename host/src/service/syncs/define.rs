@@ -1,6 +1,6 @@
 //! Making and changing syncs.
 
-use super::read::{follow_source, found, viewed};
+use super::read::{follow_source, found};
 use super::{SyncView, Syncs, trigger};
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
@@ -63,7 +63,7 @@ impl Syncs {
             }
         });
         let view = self.core.records.view().await?;
-        viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), &record.spec.id).await?).await
+        self.viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), &record.spec.id).await?).await
     }
 
     /// Changes a sync; the id stays. A changed sync that runs by itself runs again.
@@ -149,7 +149,7 @@ impl Syncs {
 
     pub(super) async fn reread(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
         let view = self.core.records.view().await?;
-        viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), slug).await?).await
+        self.viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), slug).await?).await
     }
 
     /// Everything that can be checked without the vendor, at once, but for the destination: that is the plugin's.

@@ -1,6 +1,6 @@
 //! Reading syncs and their runs.
 
-use super::{Preview, RunView, SyncView, Syncs};
+use super::{Preview, RunView, SyncView, Syncs, WaitReason, Waiting};
 use crate::domain::access::Scope;
 use crate::domain::id::{RunUid, TenantUid};
 use crate::domain::name::Slug;
@@ -23,7 +23,7 @@ impl Syncs {
         ctx.require(Scope::SyncsRead)?;
         let view = self.core.records.view().await?;
         let found = found(&view, ctx.tenant(), slug).await?;
-        viewed(&view, ctx.tenant(), found).await
+        self.viewed(&view, ctx.tenant(), found).await
     }
 
     /// At most `limit` syncs in the order of their ids, after the id `after` where given.
@@ -35,7 +35,7 @@ impl Syncs {
         let view = self.core.records.view().await?;
         let mut listed = Vec::new();
         for found in syncs::list(&view, ctx.tenant(), after, limit).await? {
-            listed.push(viewed(&view, ctx.tenant(), found).await?);
+            listed.push(self.viewed(&view, ctx.tenant(), found).await?);
         }
         Ok(listed)
     }
@@ -104,38 +104,50 @@ impl Syncs {
             }
         }
     }
+
+    /// The sync with how it stands.
+    pub(super) async fn viewed(
+        &self,
+        view: &View,
+        tenant: TenantUid,
+        Versioned { value: mut record, version }: Versioned<SyncRecord>,
+    ) -> Result<SyncView> {
+        let uid = record.uid;
+        let (wanted, status) = (Wanted::read(view, tenant, uid).await?, Status::read(view, tenant, uid).await?);
+        let last_run = match wanted.running.or(status.last_run) {
+            Some(run) => runs::read(view, tenant, uid, run).await?,
+            None => None,
+        };
+        let mut source = record.spec.source.clone();
+        follow_source(view, tenant, &record, &mut source).await?;
+        record.spec.source = source;
+        Ok(SyncView {
+            state: state(&record, &wanted, &status),
+            wanted_generation: wanted.generation,
+            attempted_generation: Attempted::read(view, tenant, uid).await?.generation,
+            applied_generation: Applied::read(view, tenant, uid).await?.generation,
+            waiting: self.waiting(tenant, &record, &wanted),
+            retry_at: wanted.pending.and_then(|pending| pending.not_before),
+            last_run,
+            record,
+            version,
+        })
+    }
+
+    /// What the pending run waits for: whichever lasts longer.
+    fn waiting(&self, tenant: TenantUid, record: &SyncRecord, wanted: &Wanted) -> Option<Waiting> {
+        let pending = wanted.pending.as_ref().filter(|_| wanted.running.is_none() && record.is_active())?;
+        let retry = pending.not_before.map(|until| Waiting { reason: WaitReason::Retry, until });
+        let rest = self.planner.get().and_then(|planner| planner.rests_until(tenant, record.connection));
+        let vendor = rest.map(|until| Waiting { reason: WaitReason::Vendor, until });
+        let now = self.core.clock.now();
+        retry.into_iter().chain(vendor).filter(|waiting| waiting.until > now).max_by_key(|waiting| waiting.until)
+    }
 }
 
 /// The sync behind a slug.
 pub(super) async fn found(view: &View, tenant: TenantUid, slug: &Slug) -> Result<Versioned<SyncRecord>> {
     syncs::find(view, tenant, slug).await?.ok_or_else(|| Error::not_found("sync"))
-}
-
-/// The sync with how it stands.
-pub(super) async fn viewed(
-    view: &View,
-    tenant: TenantUid,
-    Versioned { value: mut record, version }: Versioned<SyncRecord>,
-) -> Result<SyncView> {
-    let uid = record.uid;
-    let (wanted, status) = (Wanted::read(view, tenant, uid).await?, Status::read(view, tenant, uid).await?);
-    let last_run = match wanted.running.or(status.last_run) {
-        Some(run) => runs::read(view, tenant, uid, run).await?,
-        None => None,
-    };
-    let mut source = record.spec.source.clone();
-    follow_source(view, tenant, &record, &mut source).await?;
-    record.spec.source = source;
-    Ok(SyncView {
-        state: state(&record, &wanted, &status),
-        wanted_generation: wanted.generation,
-        attempted_generation: Attempted::read(view, tenant, uid).await?.generation,
-        applied_generation: Applied::read(view, tenant, uid).await?.generation,
-        retry_at: wanted.pending.and_then(|pending| pending.not_before),
-        last_run,
-        record,
-        version,
-    })
 }
 
 fn state(record: &SyncRecord, wanted: &Wanted, status: &Status) -> SyncState {

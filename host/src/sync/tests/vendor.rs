@@ -123,6 +123,13 @@ impl Vendor {
         self.state().observe_troubles.push_back(reported);
     }
 
+    /// Nothing more goes wrong.
+    pub(super) fn recover(&self) {
+        let mut state = self.state();
+        state.troubles.clear();
+        state.observe_troubles.clear();
+    }
+
     pub(super) fn refuse(&self, key: &str) {
         self.state().invalid.push(key.to_owned());
     }

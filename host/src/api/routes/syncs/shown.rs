@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::runs::{ErrorOut, RunOut};
 use crate::domain::sync::{Block, BlockReason, PlanCounts, PlanItem};
 use crate::records::syncs::Pause;
-use crate::service::syncs::{Preview, SyncView};
+use crate::service::syncs::{Preview, SyncView, Waiting};
 
 /// A sync and how it stands.
 #[derive(Serialize, ToSchema)]
@@ -49,6 +49,8 @@ pub(super) struct SyncOut {
     /// When a failed run is tried again.
     #[schema(example = json!(null))]
     retry_at: Option<i64>,
+    /// What a pending run waits for; null when it waits for nothing but its turn.
+    waiting: Option<WaitingOut>,
     last_run: Option<RunOut>,
     /// Why the last run did not succeed.
     last_error: Option<ErrorOut>,
@@ -78,11 +80,32 @@ impl From<SyncView> for SyncOut {
             attempted_generation: view.attempted_generation,
             applied_generation: view.applied_generation,
             retry_at: view.retry_at.map(crate::domain::Timestamp::unix_ms),
+            waiting: view.waiting.map(WaitingOut::from),
             last_error: last_run.as_ref().and_then(|run| run.failure.clone()).map(ErrorOut::from),
             last_run: last_run.map(RunOut::from),
             created_at: record.created_at.unix_ms(),
             modified_at: record.modified_at.unix_ms(),
         }
+    }
+}
+
+/// Why a pending run does not begin yet.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncWaiting)]
+struct WaitingOut {
+    /// `RETRY` after the sync's own failure, `VENDOR` while the connection's vendor is left alone.
+    #[schema(example = "RETRY")]
+    reason: Value,
+    #[schema(example = "the last attempt failed; it is tried again")]
+    detail: &'static str,
+    #[schema(example = 1_760_000_000_000_i64)]
+    until: i64,
+}
+
+impl From<Waiting> for WaitingOut {
+    fn from(waiting: Waiting) -> Self {
+        Self { reason: word(&waiting.reason), detail: waiting.reason.text(), until: waiting.until.unix_ms() }
     }
 }
 
