@@ -5,6 +5,7 @@ mod consul;
 mod crash;
 mod http_api;
 mod leak;
+mod throttle;
 
 use serde_json::Value;
 

@@ -4,6 +4,7 @@ pub mod api;
 pub mod canary;
 pub mod crm;
 pub mod fake_plugins;
+pub mod fault_proxy;
 pub mod faulty_store;
 pub mod guests;
 pub mod outside;
