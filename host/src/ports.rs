@@ -2,8 +2,7 @@
 
 pub mod clock;
 pub mod egress;
-#[cfg(test)]
-pub(crate) mod fake;
+pub mod fake;
 pub mod kv;
 pub mod meter;
 pub mod plugin;

@@ -8,6 +8,7 @@ use keyferry::api::{self, ApiSettings};
 use keyferry::crypto::{Keyring, LocalRoot};
 use keyferry::domain::Secret;
 use keyferry::ports::egress::Egress;
+use keyferry::ports::fake::{NoNetwork, NoPlugins};
 use keyferry::ports::kv::KvStore;
 use keyferry::ports::plugin::PluginRunner;
 use keyferry::records::Records;
@@ -21,7 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::fake_plugins::FakePlugins;
 use crate::faulty_store::FaultyStore;
-use crate::outside::{NoNetwork, NoPlugins, TestClock};
+use crate::outside::TestClock;
 
 /// A host without a socket: its router, its services and its clock.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! Stand-ins for what is outside, for unit tests that are about something else.
+//! Stand-ins for what is outside, for tests that are about something else.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::domain::plugin::CallFailure;
 
 /// Has no plugins: every call is refused.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct NoPlugins;
+pub struct NoPlugins;
 
 fn absent() -> CallFailure {
     CallFailure::ContractBroken { reason: "there are no plugins in this test".to_owned() }
@@ -93,7 +93,7 @@ impl PluginRunner for NoPlugins {
 
 /// Has no network: every request is denied.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct NoNetwork;
+pub struct NoNetwork;
 
 impl Egress for NoNetwork {
     fn open(&self, _: EgressScope, _: Option<Instant>) -> Arc<dyn EgressSession> {
