@@ -18,6 +18,10 @@ pub const DEPTH_MAX: usize = 10;
 pub const SECRETS_MAX: usize = 50_000;
 /// How many folders one resolution may visit.
 pub const FOLDERS_MAX: usize = 10_000;
+/// How many references one resolution may follow: values that refer to one another in circles are expanded anew for each.
+pub const REFERENCES_MAX: usize = 1_000_000;
+/// The longest value that references may make of short ones, in bytes.
+pub const EXPANDED_BYTES_MAX: usize = 1 << 20;
 
 /// What happens to a reference that leads nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,33 @@ pub struct Resolver<'v> {
     tenant: TenantUid,
     unresolved: Unresolved,
     touched: BTreeSet<FolderUid>,
-    values: HashMap<(FolderUid, SecretName), Secret<String>>,
+    /// Only what is the same wherever it is referred to from.
+    values: HashMap<(FolderUid, SecretName), Expanded>,
+    followed: usize,
+}
+
+/// A value with references followed.
+#[derive(Clone)]
+struct Expanded {
+    value: Secret<String>,
+    /// Whether a reference stayed as it is because of the way that led to it: in a circle, or too long.
+    is_cut: bool,
+    /// How many references lead from one to the next beneath it.
+    height: usize,
+}
+
+impl Expanded {
+    const fn text(value: Secret<String>) -> Self {
+        Self { value, is_cut: false, height: 0 }
+    }
+}
+
+/// Where a reference leads.
+enum Referred {
+    Value(Expanded),
+    Nothing,
+    /// In a circle, or too far.
+    Cut,
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -51,7 +81,7 @@ impl<'v> Resolver<'v> {
     /// A resolver over one view.
     #[must_use]
     pub fn new(view: &'v View, tenant: TenantUid, unresolved: Unresolved) -> Self {
-        Self { view, tenant, unresolved, touched: BTreeSet::new(), values: HashMap::new() }
+        Self { view, tenant, unresolved, touched: BTreeSet::new(), values: HashMap::new(), followed: 0 }
     }
 
     /// Every folder that was looked into: a change in any of them can change the outcome.
@@ -100,9 +130,9 @@ impl<'v> Resolver<'v> {
     /// The value of a secret with references followed.
     ///
     /// # Errors
-    /// As [`Resolver::folder`].
+    /// As [`Resolver::folder`]; `invalid_request` beyond [`EXPANDED_BYTES_MAX`] and [`REFERENCES_MAX`].
     pub async fn value(&mut self, overview: &SecretOverview) -> Result<Secret<String>> {
-        self.expanded(overview, Vec::new()).await
+        Ok(self.expanded(overview, Vec::new()).await?.value)
     }
 
     /// The folder and all below it, in the order of their paths.
@@ -154,49 +184,60 @@ impl<'v> Resolver<'v> {
     fn expanded<'a>(
         &'a mut self,
         overview: &'a SecretOverview,
-        trail: Vec<(FolderUid, SecretName)>,
-    ) -> Boxed<'a, Secret<String>> {
+        mut trail: Vec<(FolderUid, SecretName)>,
+    ) -> Boxed<'a, Expanded> {
         Box::pin(async move {
             let place = (overview.folder, overview.name.clone());
-            if let Some(known) = self.values.get(&place) {
+            let known = self.values.get(&place).filter(|known| trail.len() + known.height < DEPTH_MAX);
+            if let Some(known) = known {
                 return Ok(known.clone());
             }
-            let raw =
-                secrets::value(self.view, self.tenant, overview.uid, overview.version()).await?.ok_or_else(|| {
-                    Error::new(Code::RecordUnreadable, format!("the value of `{}` is missing", overview.name))
-                })?;
-            if !raw.expose().contains("${") {
-                self.values.insert(place, raw.clone());
-                return Ok(raw);
-            }
-            let mut trail = trail;
+            let raw = self.raw(overview).await?;
             trail.push(place.clone());
-            let mut out = Secret::new(String::with_capacity(raw.expose().len()));
+            let mut whole = Expanded::text(Secret::default());
+            let (mut tails, mut bytes) = (Vec::new(), 0);
             for piece in reference::pieces(raw.expose()) {
-                out = self.append(out, piece, overview, &trail).await?;
+                let tail = self.expanded_piece(piece, overview, &trail).await?;
+                whole.is_cut |= tail.is_cut;
+                whole.height = whole.height.max(tail.height);
+                bytes += tail.value.expose().len();
+                tails.push(tail.value);
+                if bytes > EXPANDED_BYTES_MAX {
+                    return Err(too_long(overview));
+                }
             }
-            self.values.insert(place, out.clone());
-            Ok(out)
+            let tails: Vec<&str> = tails.iter().map(|tail| tail.expose().as_str()).collect();
+            whole.value = Secret::new(tails.concat());
+            if !whole.is_cut {
+                self.values.insert(place, whole.clone());
+            }
+            Ok(whole)
         })
     }
 
-    async fn append(
+    async fn raw(&self, overview: &SecretOverview) -> Result<Secret<String>> {
+        let missing = || Error::new(Code::RecordUnreadable, format!("the value of `{}` is missing", overview.name));
+        secrets::value(self.view, self.tenant, overview.uid, overview.version()).await?.ok_or_else(missing)
+    }
+
+    async fn expanded_piece(
         &mut self,
-        out: Secret<String>,
         piece: Piece<'_>,
         holder: &SecretOverview,
         trail: &[(FolderUid, SecretName)],
-    ) -> Result<Secret<String>> {
-        let tail = match piece {
-            Piece::Literal(text) => Secret::from(text),
-            Piece::Escape => Secret::from("${"),
-            Piece::Reference { text, target } => match self.referred(target, holder, trail).await? {
-                Some(value) => value,
-                None if self.unresolved == Unresolved::Literal => Secret::from(text),
-                None => return Err(unresolved(holder)),
+    ) -> Result<Expanded> {
+        match piece {
+            Piece::Literal(text) => Ok(Expanded::text(Secret::from(text))),
+            Piece::Escape => Ok(Expanded::text(Secret::from("${"))),
+            Piece::Reference { text, target } => match (self.referred(target, holder, trail).await?, self.unresolved) {
+                (Referred::Value(found), _) => Ok(Expanded { height: found.height + 1, ..found }),
+                (_, Unresolved::Fail) => Err(unresolved(holder)),
+                (Referred::Nothing, Unresolved::Literal) => Ok(Expanded::text(Secret::from(text))),
+                (Referred::Cut, Unresolved::Literal) => {
+                    Ok(Expanded { is_cut: true, ..Expanded::text(Secret::from(text)) })
+                }
             },
-        };
-        Ok(Secret::new([out.expose().as_str(), tail.expose().as_str()].concat()))
+        }
     }
 
     async fn referred(
@@ -204,15 +245,19 @@ impl<'v> Resolver<'v> {
         target: Option<Target>,
         holder: &SecretOverview,
         trail: &[(FolderUid, SecretName)],
-    ) -> Result<Option<Secret<String>>> {
-        let Some(target) = target else { return Ok(None) };
-        let Some((folder, name)) = self.place(target, holder.folder).await? else { return Ok(None) };
-        let Some(found) = self.find(folder, &name).await? else { return Ok(None) };
+    ) -> Result<Referred> {
+        self.followed += 1;
+        if self.followed > REFERENCES_MAX {
+            return Err(too_large("references", REFERENCES_MAX));
+        }
+        let Some(target) = target else { return Ok(Referred::Nothing) };
+        let Some((folder, name)) = self.place(target, holder.folder).await? else { return Ok(Referred::Nothing) };
+        let Some(found) = self.find(folder, &name).await? else { return Ok(Referred::Nothing) };
         let place = (found.folder, found.name.clone());
         if trail.contains(&place) || trail.len() >= DEPTH_MAX {
-            return Ok(None);
+            return Ok(Referred::Cut);
         }
-        self.expanded(&found, trail.to_vec()).await.map(Some)
+        self.expanded(&found, trail.to_vec()).await.map(Referred::Value)
     }
 
     async fn place(&mut self, target: Target, holder: FolderUid) -> Result<Option<(FolderUid, SecretName)>> {
@@ -237,6 +282,11 @@ fn unresolved(holder: &SecretOverview) -> Error {
             holder.name
         ),
     )
+}
+
+fn too_long(holder: &SecretOverview) -> Error {
+    let detail = format!("the references in the value of `{}` make it longer than {EXPANDED_BYTES_MAX} bytes", holder.name);
+    Error::new(Code::InvalidRequest, detail)
 }
 
 fn too_large(what: &str, limit: usize) -> Error {
