@@ -10,6 +10,7 @@ pub mod audit;
 pub mod auth_settings;
 pub mod connections;
 pub mod context;
+pub mod cursors;
 pub mod destinations;
 pub mod environments;
 pub mod failure;

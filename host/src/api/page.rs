@@ -1,14 +1,13 @@
 //! Lists: `{items, nextPageToken, totalCount}`, with a token that fits only the list, the query and the tenant it was
 //! made for.
 
-use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::fields::{Fields, read};
+use crate::domain::Result;
 use crate::domain::error::violation;
-use crate::domain::{Code, Error, Result};
-use crate::ports::sealer::{HashPurpose, KeyedHash, TenantSealer};
+use crate::service::cursors::Cursors;
 
 /// Items of a page when the caller does not say.
 pub(crate) const PAGE_SIZE_DEFAULT: usize = 50;
@@ -80,39 +79,11 @@ impl Paging {
         Some(Self { size, token: token?.filter(|token| !token.is_empty()), count: count? })
     }
 
-    /// Where the page begins: the cursor that [`seal_token`] was given; none at the beginning.
+    /// Where the page begins; none at the beginning. `list` names the list and all of its query but the paging.
     ///
     /// # Errors
     /// `invalid_page_token` for a token of another list, query or tenant.
-    pub(crate) fn cursor(&self, sealer: &dyn TenantSealer, list: &[&[u8]]) -> Result<Option<Vec<u8>>> {
-        let Some(token) = &self.token else { return Ok(None) };
-        open_token(sealer, list, token)
-            .map(Some)
-            .ok_or_else(|| Error::new(Code::InvalidPageToken, Code::InvalidPageToken.title()))
+    pub(crate) fn cursor(&self, cursors: &Cursors, list: &[&[u8]]) -> Result<Option<Vec<u8>>> {
+        self.token.as_deref().map(|token| cursors.open(list, token)).transpose()
     }
-}
-
-/// Key id and hash before the cursor.
-const TOKEN_HEAD_BYTES: usize = 16 + 32;
-
-/// The token after which `list` goes on at `cursor`. `list` names the list and all of its query but the paging.
-pub(crate) fn seal_token(sealer: &dyn TenantSealer, list: &[&[u8]], cursor: &[u8]) -> String {
-    let KeyedHash { key_id, hash } = sealer.hash(HashPurpose::Cursor, &bound(list, cursor));
-    BASE64URL_NOPAD.encode(&[&key_id[..], &hash[..], cursor].concat())
-}
-
-fn open_token(sealer: &dyn TenantSealer, list: &[&[u8]], token: &str) -> Option<Vec<u8>> {
-    let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
-    let (head, cursor) = bytes.split_at_checked(TOKEN_HEAD_BYTES)?;
-    let (key_id, hash) = head.split_first_chunk::<16>()?;
-    let expected = KeyedHash { key_id: *key_id, hash: hash.try_into().ok()? };
-    let genuine = sealer.hash_matches(HashPurpose::Cursor, &bound(list, cursor), &expected).unwrap_or(false);
-    genuine.then(|| cursor.to_vec())
-}
-
-fn bound<'b>(list: &[&'b [u8]], cursor: &'b [u8]) -> Vec<&'b [u8]> {
-    let mut parts = vec![b"page".as_slice()];
-    parts.extend_from_slice(list);
-    parts.push(cursor);
-    parts
 }

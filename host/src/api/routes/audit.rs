@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 use crate::api::auth::{Authorized, scopes};
 use crate::api::extract::Query;
 use crate::api::fields::{Fields, Read};
-use crate::api::page::{Page, Paging, PagingParams, seal_token};
+use crate::api::page::{Page, Paging, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
@@ -81,13 +81,13 @@ async fn list(
     ctx: Authorized<scopes::AuditRead>,
     Query(ListQuery { paging }): Query<ListQuery>,
 ) -> Result<axum::Json<Page<AuditEventOut>>, Problem> {
-    let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
+    let cursors = state.services.cursors(&ctx).await?;
     let bound: &[&[u8]] = &[b"auditEvents"];
-    let after = paging.cursor(&*sealer, bound)?.and_then(|cursor| cursor.try_into().ok()).map(u64::from_be_bytes);
+    let after = paging.cursor(&cursors, bound)?.and_then(|cursor| cursor.try_into().ok()).map(u64::from_be_bytes);
     let page = state.services.audit.list(&ctx, after, paging.size).await?;
     Ok(axum::Json(Page {
         items: page.items.into_iter().map(AuditEventOut::from).collect(),
-        next_page_token: page.next.map(|last| seal_token(&*sealer, bound, &last.to_be_bytes())).unwrap_or_default(),
+        next_page_token: page.next.map(|last| cursors.seal(bound, &last.to_be_bytes())).unwrap_or_default(),
         total_count: None,
     }))
 }

@@ -9,7 +9,7 @@ use crate::api::auth::{Authorized, scopes};
 use crate::api::dto::{Created, Done};
 use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Paths, Query};
-use crate::api::page::{Page, PagingParams, seal_token};
+use crate::api::page::{Page, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::routes::connection::{ChoicesInSchema, ChoicesOut, VerificationOut};
@@ -62,14 +62,14 @@ async fn list(
     Path(integration): Path<Slug>,
     Query(ListConfigs { paging }): Query<ListConfigs>,
 ) -> Result<axum::Json<Page<ConfigOut>>, Problem> {
-    let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
+    let cursors = state.services.cursors(&ctx).await?;
     let tenant = ctx.tenant();
     let bound: &[&[u8]] = &[b"configs", tenant.as_bytes(), integration.as_str().as_bytes()];
-    let after = paging.cursor(&*sealer, bound)?.and_then(|bytes| bytes.try_into().ok()).map(ConnectionUid::from_bytes);
+    let after = paging.cursor(&cursors, bound)?.and_then(|bytes| bytes.try_into().ok()).map(ConnectionUid::from_bytes);
     let page = state.services.connections.list(&ctx, &integration, after, paging.size).await?;
     Ok(axum::Json(Page {
         items: page.items.into_iter().map(ConfigOut::from).collect(),
-        next_page_token: page.next.map(|last| seal_token(&*sealer, bound, last.as_bytes())).unwrap_or_default(),
+        next_page_token: page.next.map(|last| cursors.seal(bound, last.as_bytes())).unwrap_or_default(),
         total_count: None,
     }))
 }

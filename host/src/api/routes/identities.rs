@@ -13,7 +13,7 @@ use crate::api::dto::{Created, Done, scope_set};
 use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Paths, Query};
 use crate::api::fields::{At, Fields, Patch, Read, read};
-use crate::api::page::{Page, Paging, PagingParams, seal_token};
+use crate::api::page::{Page, Paging, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::routes::api_keys::ttl_days;
@@ -228,12 +228,12 @@ async fn list(
     ctx: Authorized<scopes::IdentitiesRead>,
     Query(ListQuery { paging }): Query<ListQuery>,
 ) -> Result<axum::Json<Page<IdentityOut>>, Problem> {
-    let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
+    let cursors = state.services.cursors(&ctx).await?;
     let bound: &[&[u8]] = &[b"identities"];
-    let page = state.services.identities.list(&ctx, paging.cursor(&*sealer, bound)?.as_deref(), paging.size).await?;
+    let page = state.services.identities.list(&ctx, paging.cursor(&cursors, bound)?.as_deref(), paging.size).await?;
     Ok(axum::Json(Page {
         items: page.items.into_iter().map(IdentityOut::from).collect(),
-        next_page_token: page.next.map(|cursor| seal_token(&*sealer, bound, &cursor)).unwrap_or_default(),
+        next_page_token: page.next.map(|cursor| cursors.seal(bound, &cursor)).unwrap_or_default(),
         total_count: None,
     }))
 }

@@ -11,7 +11,7 @@ use crate::api::auth::{Authorized, scopes};
 use crate::api::dto::{Created, Done};
 use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Query};
-use crate::api::page::{Page, PagingParams, seal_token};
+use crate::api::page::{Page, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::routes::connection::{ChoicesInSchema, ChoicesOut, VerificationOut};
@@ -83,11 +83,11 @@ async fn list(
     ctx: Authorized<scopes::IntegrationsRead>,
     Query(asked): Query<ListIntegrations>,
 ) -> Result<axum::Json<Page<IntegrationOut>>, Problem> {
-    let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
+    let cursors = state.services.cursors(&ctx).await?;
     let tenant = ctx.tenant();
     let narrowed = format!("{:?}", asked.filter);
     let bound: &[&[u8]] = &[b"integrations", tenant.as_bytes(), narrowed.as_bytes()];
-    let after = asked.paging.cursor(&*sealer, bound)?;
+    let after = asked.paging.cursor(&cursors, bound)?;
     let after: Option<Slug> = match after {
         Some(bytes) => Some(String::from_utf8(bytes).map_err(Error::internal)?.parse().map_err(Error::internal)?),
         None => None,
@@ -97,7 +97,7 @@ async fn list(
         items: page.items.into_iter().map(IntegrationOut::from).collect(),
         next_page_token: page
             .next
-            .map(|last| seal_token(&*sealer, bound, last.as_str().as_bytes()))
+            .map(|last| cursors.seal(bound, last.as_str().as_bytes()))
             .unwrap_or_default(),
         total_count: Some(page.total_count),
     }))

@@ -15,7 +15,7 @@ use crate::api::auth::scopes::{SecretsRead, SecretsWrite};
 use crate::api::dto::{Created, Done};
 use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Paths, Query};
-use crate::api::page::{Page, PagingParams, seal_token};
+use crate::api::page::{Page, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
@@ -65,10 +65,10 @@ async fn list(
     Path(environment): Path<Slug>,
     Query(query): Query<ListSecrets>,
 ) -> Result<axum::Json<Page<SecretOut>>, Problem> {
-    let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
+    let cursors = state.services.cursors(&ctx).await?;
     let bound = query.bound(&environment);
     let bound: Vec<&[u8]> = bound.iter().map(Vec::as_slice).collect();
-    let after = query.paging.cursor(&*sealer, &bound)?;
+    let after = query.paging.cursor(&cursors, &bound)?;
     let after = after.and_then(|cursor| serde_json::from_slice::<Position>(&cursor).ok());
     let listing = Listing {
         place: Place { environment, path: query.path },
@@ -82,7 +82,7 @@ async fn list(
     let next = page.next.and_then(|next| serde_json::to_vec(&next).ok());
     Ok(axum::Json(Page {
         items: page.secrets.iter().map(SecretOut::from).collect(),
-        next_page_token: next.map(|cursor| seal_token(&*sealer, &bound, &cursor)).unwrap_or_default(),
+        next_page_token: next.map(|cursor| cursors.seal(&bound, &cursor)).unwrap_or_default(),
         total_count: None,
     }))
 }

@@ -16,7 +16,7 @@ use crate::api::dto::{Created, Done};
 use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Query};
 use crate::api::fields::{Fields, Read, read};
-use crate::api::page::{Page, Paging, PagingParams, seal_token};
+use crate::api::page::{Page, Paging, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
@@ -77,9 +77,9 @@ async fn list(
     Query(ListQuery(paging)): Query<ListQuery>,
 ) -> Result<axum::Json<Page<SyncOut>>, Problem> {
     let bound: &[&[u8]] = &[b"syncs"];
-    let sealer = state.services.core.records.sealer(ctx.tenant()).await?;
+    let cursors = state.services.cursors(&ctx).await?;
     let invalid = || Error::new(Code::InvalidPageToken, Code::InvalidPageToken.title());
-    let after = match paging.cursor(&*sealer, bound)? {
+    let after = match paging.cursor(&cursors, bound)? {
         Some(cursor) => Some(String::from_utf8(cursor).ok().and_then(|id| id.parse().ok()).ok_or_else(invalid)?),
         None => None,
     };
@@ -89,7 +89,7 @@ async fn list(
     let last = found.last().filter(|_| more).map(|view| view.record.spec.id.to_string());
     Ok(axum::Json(Page {
         total_count: None,
-        next_page_token: last.map(|id| seal_token(&*sealer, bound, id.as_bytes())).unwrap_or_default(),
+        next_page_token: last.map(|id| cursors.seal(bound, id.as_bytes())).unwrap_or_default(),
         items: found.into_iter().map(SyncOut::from).collect(),
     }))
 }

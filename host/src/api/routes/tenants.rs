@@ -10,12 +10,11 @@ use crate::api::dto::{Created, Done};
 use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Query};
 use crate::api::fields::{Fields, Read, read};
-use crate::api::page::{Page, Paging, PagingParams, seal_token};
+use crate::api::page::{Page, Paging, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
 use crate::domain::Versioned;
-use crate::domain::id::TenantUid;
 use crate::domain::name::Slug;
 use crate::service::tenants::{NewTenant, Tenant};
 
@@ -136,12 +135,12 @@ async fn list(
     ctx: Administrator,
     Query(ListTenants { paging }): Query<ListTenants>,
 ) -> Result<axum::Json<Page<TenantOut>>, Problem> {
-    let sealer = state.services.core.records.sealer(TenantUid::SYSTEM).await?;
+    let cursors = state.services.host_cursors(&ctx).await?;
     let bound: &[&[u8]] = &[b"tenants"];
-    let page = state.services.tenants.list(&ctx, paging.cursor(&*sealer, bound)?.as_deref(), paging.size).await?;
+    let page = state.services.tenants.list(&ctx, paging.cursor(&cursors, bound)?.as_deref(), paging.size).await?;
     Ok(axum::Json(Page {
         items: page.items.into_iter().map(TenantOut::from).collect(),
-        next_page_token: page.next.map(|cursor| seal_token(&*sealer, bound, &cursor)).unwrap_or_default(),
+        next_page_token: page.next.map(|cursor| cursors.seal(bound, &cursor)).unwrap_or_default(),
         total_count: None,
     }))
 }
