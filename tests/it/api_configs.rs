@@ -251,6 +251,42 @@ async fn syncs_use_the_published_revision_and_never_the_draft() {
 }
 
 #[tokio::test]
+async fn an_earlier_revision_is_used_again_with_its_own_credential() {
+    let (api, _) = start().await;
+    let (made, path) = made(&api).await;
+    let id = made.text_at("/id");
+    let used = async || {
+        let opened = opened(&api, &id).await.expect("it is published");
+        opened.egress.auth.credentials["secretAccessKey"].expose().clone()
+    };
+    let publish = async || api.admin().post(&format!("{path}:publish"), &json!({})).await.expect(200);
+    let first = publish().await.text_at("/id");
+    let mut auth = staging()["auth"].clone();
+    auth["parameters"]["secretAccessKey"] = json!("newer");
+    api.admin().patch(&path, &json!({"auth": auth})).await.expect(200);
+    publish().await;
+    assert_eq!(used().await, "newer");
+
+    let rollback = format!("{path}:rollback");
+    let body = json!({"revisionId": first});
+    api.admin().with("if-match", "\"00\"").post(&rollback, &body).await.problem(412, "precondition_failed");
+    for unknown in [id.as_str(), "no-uuid"] {
+        api.admin().post(&rollback, &json!({"revisionId": unknown})).await.problem(404, "not_found");
+    }
+    assert_eq!(used().await, "newer", "nothing was changed so far");
+    let back = api.admin().post(&rollback, &body).await.expect(200);
+    assert_eq!((&back.json["id"], &back.json["version"]), (&json!(first), &json!(1)));
+    assert!(!back.text.contains(RIGHT) && !back.text.contains("newer"));
+    assert_eq!(used().await, RIGHT);
+    let read = api.admin().get(&path).await.expect(200);
+    assert_eq!((&read.json["publishedRevisionId"], &read.json["publishedVersion"]), (&json!(first), &json!(1)));
+
+    // The draft stayed, and is the next revision.
+    assert_eq!(publish().await.json["version"], 3);
+    assert_eq!(used().await, "newer");
+}
+
+#[tokio::test]
 async fn a_deleted_config_leaves_nothing_behind() {
     let (api, _) = start().await;
     let before = rows(&api).await;

@@ -53,7 +53,7 @@ impl Told {
     }
 }
 
-type Scenario = fn() -> Pin<Box<dyn Future<Output = Told> + Send>>;
+type Scenario = fn() -> Pin<Box<dyn Future<Output = Told>>>;
 
 macro_rules! scenarios {
     ($($code:ident: $scenario:path;)*) => {
@@ -126,7 +126,7 @@ fn every_code_has_one_scenario() {
 
 #[tokio::test]
 async fn every_scenario_is_told_its_code() {
-    let told = join_all(SCENARIOS.iter().map(async |(code, scenario)| (*code, scenario().await))).await;
+    let told = join_all(SCENARIOS.iter().map(|(code, scenario)| async move { (*code, scenario().await) })).await;
     let wrong: Vec<String> = told
         .iter()
         .filter(|(code, told)| !told.fits(*code))

@@ -239,6 +239,25 @@ pub async fn revision(
     view.get(&revision_key(tenant, connection, number)).await
 }
 
+/// The revision of a connection with this uid; the newest are looked at first.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn find_revision(
+    view: &View,
+    tenant: TenantUid,
+    connection: &ConnectionRecord,
+    uid: RevisionUid,
+) -> Result<Option<RevisionRecord>> {
+    for number in (1..=connection.latest_revision).rev() {
+        let found = revision(view, tenant, connection.uid, number).await?;
+        if let Some(found) = found.filter(|found| found.uid == uid) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
 /// Writes a new revision.
 ///
 /// # Errors

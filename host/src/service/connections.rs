@@ -272,6 +272,38 @@ impl Connections {
         Ok(revision)
     }
 
+    /// Makes an earlier revision what syncs use from now on; the draft stays as it is.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found` for config and revision, `precondition_failed`, `invalid_request` when the integration has
+    /// since come to require more than the revision has.
+    pub async fn roll_back(
+        &self,
+        ctx: &TenantCtx,
+        integration: &Slug,
+        uid: ConnectionUid,
+        revision: RevisionUid,
+        expected: &Expected,
+    ) -> Result<RevisionRecord> {
+        ctx.require(Scope::IntegrationsWrite)?;
+        let resolved = self.resolved(ctx, integration).await?;
+        let now = self.core.clock.now();
+        Ok(transact!(self.core.records, |tx| {
+            let present = rows::read_for_update(&mut tx, ctx.tenant(), uid).await?;
+            let present = present.filter(|found| belongs(&found.value, integration, false)).ok_or_else(unknown)?;
+            expected.check(present.version)?;
+            let mut record = present.value;
+            let found = rows::find_revision(tx.view(), ctx.tenant(), &record, revision).await?;
+            let found = found.ok_or_else(|| Error::not_found("revision"))?;
+            require_complete(&resolved, &found.state)?;
+            record.published = Some(PublishedRevision { uid: found.uid, number: found.number });
+            tx.put(&rows::key(ctx.tenant(), uid), &record).await?;
+            connection_changed(&mut tx, ctx.tenant(), uid, now).await?;
+            audit::record(&mut tx, ctx, now, "configs.rollback", uid.to_string()).await?;
+            found
+        }))
+    }
+
     /// The revisions of a connection, newest first.
     ///
     /// # Errors

@@ -79,12 +79,8 @@ impl Breakers {
         now: Timestamp,
     ) -> Option<Timestamp> {
         let mut circuits = self.lock();
-        let circuit = circuits.entry(of).or_insert(Circuit {
-            failures: 0,
-            failed_at: now,
-            rests_until: None,
-            trying: None,
-        });
+        let circuit =
+            circuits.entry(of).or_insert(Circuit { failures: 0, failed_at: now, rests_until: None, trying: None });
         if circuit.rests_until.is_some() && circuit.trying != Some(sync) {
             // It began before the breaker opened, and tells nothing new.
             return None;

@@ -14,10 +14,14 @@ use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::routes::connection::{ChoicesInSchema, ChoicesOut, VerificationOut};
 use crate::api::state::ApiState;
+use crate::domain::Error;
 use crate::domain::id::ConnectionUid;
 use crate::domain::name::Slug;
 use crate::service::connections::ChoiceQuery;
-use shape::{ConfigIn, ConfigInSchema, ConfigOut, ListConfigs, PublishIn, PublishInSchema, RevisionOut, VerifyQuery};
+use shape::{
+    ConfigIn, ConfigInSchema, ConfigOut, ListConfigs, PublishIn, PublishInSchema, RevisionOut, RollbackIn,
+    RollbackInSchema, VerifyQuery,
+};
 
 /// The most revisions that one answer lists.
 const REVISIONS_LISTED_MAX: usize = 500;
@@ -27,6 +31,7 @@ pub(crate) fn routes() -> Routes {
         .add(routes!(list, create))
         .add(routes!(read_one, update, delete))
         .add(routes!(publish))
+        .add(routes!(roll_back))
         .add(routes!(revisions))
         .add(routes!(verify_auth))
         .add(routes!(choices))
@@ -144,6 +149,28 @@ async fn publish(
     Json(PublishIn { note }): Json<PublishIn>,
 ) -> Result<axum::Json<RevisionOut>, Problem> {
     let published = state.services.connections.publish(&ctx, &integration, config, note.as_deref(), &expected).await?;
+    Ok(axum::Json(RevisionOut::of(ctx.tenant(), published)))
+}
+
+/// Go back to an earlier revision; syncs use it from their next run on. The draft stays as it is.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/integrations/{integration}/configs/{config}:rollback",
+    operation_id = "configs.rollback", tag = "configs", security(("bearer" = ["integrations:write"])),
+    request_body = RollbackInSchema,
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("integration" = String, Path, description = "The integration's id"),
+        ("config" = String, Path, description = "The config's id"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the config that is meant")),
+    responses((status = 200, description = "The revision that syncs use now", body = RevisionOut)))]
+async fn roll_back(
+    State(state): State<ApiState>,
+    ctx: Authorized<scopes::IntegrationsWrite>,
+    Paths(integration, config): Paths<Slug, ConnectionUid>,
+    IfMatch(expected): IfMatch,
+    Json(RollbackIn { revision }): Json<RollbackIn>,
+) -> Result<axum::Json<RevisionOut>, Problem> {
+    // What cannot be an id is the id of nothing.
+    let revision = revision.parse().map_err(|_| Error::not_found("revision"))?;
+    let published = state.services.connections.roll_back(&ctx, &integration, config, revision, &expected).await?;
     Ok(axum::Json(RevisionOut::of(ctx.tenant(), published)))
 }
 

@@ -16,6 +16,7 @@ use crate::service::connections::{ConnectionChange, ConnectionView, Entered};
 
 const DISPLAY_NAME_MAX: usize = 100;
 const NOTE_MAX: usize = 500;
+const REVISION_ID_MAX: usize = 100;
 /// Characters of CA certificates at most.
 const CA_BUNDLE_MAX: usize = 64 << 10;
 /// Members of responses that may be sent back, and `integrationId`, which the path overrules.
@@ -139,6 +140,26 @@ impl Read for PublishIn {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self { note: fields.optional("note", read::text(NOTE_MAX))? })
+    }
+}
+
+/// A revision to go back to.
+#[derive(ToSchema)]
+#[schema(as = RollbackIn, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents what `RollbackIn` reads")]
+pub(super) struct RollbackInSchema {
+    /// One of the config's revisions.
+    #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d21")]
+    revision_id: String,
+}
+
+pub(super) struct RollbackIn {
+    pub(super) revision: String,
+}
+
+impl Read for RollbackIn {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { revision: fields.required("revisionId", read::filled_text(REVISION_ID_MAX))? })
     }
 }
 
