@@ -96,7 +96,7 @@ impl App {
         ground.load_plugins().await?;
         let Ground { services, root_key, store, meter } = ground;
         let bootstrapped = services.identities.bootstrap_administrator().await.map_err(StartError::Services)?;
-        let engine = engine(config, &services).await?;
+        let engine = engine(config, &services, meter.clone()).await?;
         let router = api::router(services.clone(), meter, &settings(config));
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(api::serve(listener, router, stopped, config.server.shutdown_timeout));
@@ -130,10 +130,10 @@ impl App {
 }
 
 /// The engine of syncs, which the services plan with.
-async fn engine(config: &Config, services: &Services) -> Result<SyncEngine, StartError> {
+async fn engine(config: &Config, services: &Services, meter: Arc<dyn Meter>) -> Result<SyncEngine, StartError> {
     let options = EngineOptions { runs_max: config.sync.runs_max.max(1), ..EngineOptions::default() };
     let destinations = Arc::new(services.connections.clone());
-    let engine = SyncEngine::open(services.core.clone(), destinations, options).await;
+    let engine = SyncEngine::open(services.core.clone(), destinations, meter, options).await;
     let engine = engine.map_err(StartError::Services)?;
     services.syncs.plan_with(Arc::new(engine.clone()));
     Ok(engine)

@@ -7,12 +7,15 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use crate::domain::plugin::Operation;
-use crate::ports::meter::Meter;
+use crate::domain::sync::{Action, FailureClass, ItemResult, RunState};
+use crate::ports::meter::{Meter, RequestKind, SyncLoad};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,8 +66,20 @@ pub struct Metrics {
     plugin_seconds: Family<PluginLabels, Histogram, Buckets>,
     egress_requests: Family<EgressLabels, Counter>,
     egress_seconds: Family<EgressPluginLabels, Histogram, Buckets>,
-    sync_runs: Family<RunLabels, Counter>,
-    sync_seconds: Family<RunLabels, Histogram, Buckets>,
+    syncs: SyncMetrics,
+}
+
+/// What the sync engine does; labels come from closed sets, never from tenants.
+struct SyncMetrics {
+    runs: Family<RunLabels, Counter>,
+    run_seconds: Family<RunLabels, Histogram, Buckets>,
+    retries: Family<RetryLabels, Counter>,
+    requests: Family<RequestKindLabels, Counter>,
+    keys: Family<KeyLabels, Counter>,
+    throttles: Counter,
+    pending: Gauge,
+    running: Gauge,
+    resting: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -106,7 +121,31 @@ struct EgressPluginLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RunLabels {
-    state: &'static str,
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RetryLabels {
+    class: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestKindLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabels {
+    action: String,
+    result: String,
+}
+
+/// The word that stands for a value on the wire.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => "UNKNOWN".to_owned(),
+    }
 }
 
 /// Upper bounds of a histogram, in seconds.
@@ -144,8 +183,7 @@ impl Metrics {
             plugin_seconds: Family::new_with_constructor(CALL_BUCKETS),
             egress_requests: Family::default(),
             egress_seconds: Family::new_with_constructor(CALL_BUCKETS),
-            sync_runs: Family::default(),
-            sync_seconds: Family::new_with_constructor(RUN_BUCKETS),
+            syncs: SyncMetrics::new(),
         };
         metrics.register();
         metrics
@@ -175,8 +213,37 @@ impl Metrics {
             seconds(),
             self.egress_seconds.clone(),
         );
-        registry.register("sync_runs", "Runs of syncs that ended", self.sync_runs.clone());
-        registry.register_with_unit("sync_run_duration", "Time of a run", seconds(), self.sync_seconds.clone());
+        self.syncs.register(registry);
+    }
+}
+
+impl SyncMetrics {
+    fn new() -> Self {
+        Self {
+            runs: Family::default(),
+            run_seconds: Family::new_with_constructor(RUN_BUCKETS),
+            retries: Family::default(),
+            requests: Family::default(),
+            keys: Family::default(),
+            throttles: Counter::default(),
+            pending: Gauge::default(),
+            running: Gauge::default(),
+            resting: Gauge::default(),
+        }
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        registry.register("sync_runs", "Runs of syncs that ended", self.runs.clone());
+        let help = "Time of a run from its first attempt to its end";
+        registry.register_with_unit("sync_run_duration", help, Unit::Seconds, self.run_seconds.clone());
+        registry.register("sync_retries", "Runs that broke off and are tried again", self.retries.clone());
+        registry.register("sync_requests", "Requests to destinations of syncs", self.requests.clone());
+        registry.register("sync_keys", "What became of keys in runs of syncs", self.keys.clone());
+        registry.register("sync_throttles", "Answers of vendors that ask to slow down", self.throttles.clone());
+        registry.register("syncs_pending", "Syncs whose run has not begun", self.pending.clone());
+        registry.register("syncs_running", "Syncs that are running", self.running.clone());
+        let help = "Connections that are left alone because their vendor does not answer";
+        registry.register("sync_connections_resting", help, self.resting.clone());
     }
 }
 
@@ -201,9 +268,33 @@ impl Meter for Metrics {
         self.egress_requests.get_or_create(&EgressLabels { plugin, outcome }).inc();
     }
 
-    fn sync_run(&self, state: &'static str, took: Duration) {
-        self.sync_runs.get_or_create(&RunLabels { state }).inc();
-        self.sync_seconds.get_or_create(&RunLabels { state }).observe(took.as_secs_f64());
+    fn sync_run(&self, state: RunState, took: Duration) {
+        let labels = RunLabels { state: word(&state) };
+        self.syncs.runs.get_or_create(&labels).inc();
+        self.syncs.run_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    fn sync_retry(&self, why: FailureClass) {
+        self.syncs.retries.get_or_create(&RetryLabels { class: word(&why) }).inc();
+    }
+
+    fn sync_requests(&self, kind: RequestKind, count: u64) {
+        self.syncs.requests.get_or_create(&RequestKindLabels { kind: kind.text() }).inc_by(count);
+    }
+
+    fn sync_key(&self, action: Action, result: ItemResult) {
+        self.syncs.keys.get_or_create(&KeyLabels { action: word(&action), result: word(&result) }).inc();
+    }
+
+    fn sync_throttled(&self) {
+        self.syncs.throttles.inc();
+    }
+
+    fn sync_load(&self, load: SyncLoad) {
+        let gauges = [&self.syncs.pending, &self.syncs.running, &self.syncs.resting];
+        for (gauge, value) in gauges.into_iter().zip([load.pending, load.running, load.resting]) {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
     }
 
     fn exposition(&self) -> String {
@@ -226,7 +317,14 @@ mod tests {
         metrics.http_request("GET", "/v1/tenants/{tenant}", 200, took);
         metrics.plugin_call("http", Operation::Verify, "ok", took);
         metrics.egress_request("http", "denied", took);
-        metrics.sync_run("SUCCEEDED", took);
+        metrics.sync_run(RunState::Succeeded, took);
+        metrics.sync_retry(FailureClass::UnknownOutcome);
+        metrics.sync_requests(RequestKind::Write, 3);
+        metrics.sync_requests(RequestKind::Write, 4);
+        metrics.sync_key(Action::Create, ItemResult::NotAttempted);
+        metrics.sync_throttled();
+        metrics.sync_load(SyncLoad { pending: 5, running: 2, resting: 1 });
+        metrics.sync_load(SyncLoad { pending: 4, ..SyncLoad::default() });
         let text = metrics.exposition();
         for line in [
             r#"keyferry_http_requests_total{method="GET",route="/v1/tenants/{tenant}",status="200"} 2"#,
@@ -234,6 +332,14 @@ mod tests {
             r#"keyferry_plugin_calls_total{plugin="http",operation="verify",outcome="ok"} 1"#,
             r#"keyferry_egress_requests_total{plugin="http",outcome="denied"} 1"#,
             r#"keyferry_sync_runs_total{state="SUCCEEDED"} 1"#,
+            r#"keyferry_sync_run_duration_seconds_count{state="SUCCEEDED"} 1"#,
+            r#"keyferry_sync_retries_total{class="UNKNOWN_OUTCOME"} 1"#,
+            r#"keyferry_sync_requests_total{kind="write"} 7"#,
+            r#"keyferry_sync_keys_total{action="CREATE",result="NOT_ATTEMPTED"} 1"#,
+            "keyferry_sync_throttles_total 1",
+            "keyferry_syncs_pending 4",
+            "keyferry_syncs_running 0",
+            "keyferry_sync_connections_resting 0",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
         }

@@ -27,7 +27,8 @@ impl World {
         let api = TestApi::running(Arc::new(shelf.clone())).await;
         let core = Core { clock: Arc::new(WaitingClock(api.clock.clone())), ..api.services.core.clone() };
         let destinations = Arc::new(api.services.connections.clone());
-        let engine = SyncEngine::open(core, destinations, EngineOptions::default()).await.expect("an engine");
+        let engine = SyncEngine::open(core, destinations, api.meter.clone(), EngineOptions::default()).await;
+        let engine = engine.expect("an engine");
         api.services.syncs.plan_with(Arc::new(engine.clone()));
         api.tenant("acme").await;
         install(&api).await;
@@ -246,4 +247,34 @@ async fn lists_have_pages() {
     assert_eq!(first.json["items"].as_array().map(Vec::len), Some(2));
     let second = world.get(&format!("?pageSize=2&pageToken={token}")).await.expect(200);
     assert_eq!((&second.json["items"][0]["id"], &second.json["nextPageToken"]), (&json!("c"), &json!("")));
+}
+
+#[tokio::test]
+async fn runs_and_what_they_did_are_counted_without_naming_anybody() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    world.set("B", "2").await;
+    world.post("", &world.sync()).await.expect(201);
+    world.run(&json!({})).await;
+    world.run(&json!({})).await;
+    world.set("A", "changed").await;
+    world.shelf.put("A", "theirs");
+    world.run(&json!({"planHash": "0000"})).await;
+    world.engine.run_due().await.expect("the store works");
+
+    let metrics = world.api.anonymous().get("/metrics").await.expect(200).text;
+    for line in [
+        r#"keyferry_sync_runs_total{state="SUCCEEDED"} 2"#,
+        r#"keyferry_sync_runs_total{state="FAILED"} 1"#,
+        r#"keyferry_sync_run_duration_seconds_count{state="SUCCEEDED"} 2"#,
+        r#"keyferry_sync_keys_total{action="CREATE",result="OK"} 2"#,
+        "keyferry_syncs_pending 0",
+        "keyferry_syncs_running 0",
+        "keyferry_sync_throttles_total 0",
+    ] {
+        assert!(metrics.lines().any(|shown| shown == line), "{line}\n{metrics}");
+    }
+    for name in ["acme", "app-to-shelf", "prod", world.config.as_str()] {
+        assert!(!metrics.contains(name), "{name}\n{metrics}");
+    }
 }

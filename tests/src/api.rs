@@ -31,6 +31,7 @@ pub struct TestApi {
     pub services: Services,
     pub clock: Arc<TestClock>,
     pub store: Arc<FaultyStore>,
+    pub meter: Arc<Metrics>,
     /// The token of the first start.
     pub administrator: String,
 }
@@ -85,8 +86,9 @@ impl TestApi {
         let services = Services::open(core, PluginPolicy::default()).await.expect("a new installation");
         let (_, token) =
             services.identities.bootstrap_administrator().await.expect("the store works").expect("the first start");
-        let router = api::router(services.clone(), Arc::new(Metrics::new()), settings);
-        Self { router, services, clock, store, administrator: token.token.expose().clone() }
+        let meter = Arc::new(Metrics::new());
+        let router = api::router(services.clone(), meter.clone(), settings);
+        Self { router, services, clock, store, meter, administrator: token.token.expose().clone() }
     }
 
     /// A caller with a bearer token.

@@ -16,6 +16,7 @@ use crate::domain::id::{ConnectionUid, TenantUid};
 use crate::domain::plugin::{CallFailure, Reported, ReportedKind};
 use crate::domain::sync::{FailureClass, RemoteCalls};
 use crate::ports::egress::EgressSession;
+use crate::ports::meter::{Meter, RequestKind};
 use crate::ports::plugin::PluginCall;
 use crate::service::context::Core;
 use crate::service::destinations::OpenDestination;
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Caller<'a> {
     pub(super) core: &'a Core,
     pub(super) rates: &'a Rates,
+    pub(super) meter: &'a dyn Meter,
     pub(super) tenant: TenantUid,
     pub(super) open: &'a OpenDestination,
     /// `None` while only a plan is made.
@@ -40,7 +42,7 @@ impl Caller<'_> {
     pub(super) async fn identify(&self) -> Result<DestinationIdentity, Halt> {
         let session = self.session(1).await?;
         let called = self.core.runner.identify(self.call(&session), &self.open.destination).await;
-        self.settle(&session, 1, &self.reads);
+        self.settle(&session, 1, RequestKind::Read);
         let identity = called.map_err(|failure| self.failed(&failure))?;
         let texts = [&identity.namespace, &identity.prefix];
         if identity.namespace.is_empty() || texts.iter().any(|text| text.chars().any(char::is_control)) {
@@ -52,7 +54,7 @@ impl Caller<'_> {
     pub(super) async fn observe(&self, scope: &Scope, cursor: Option<&str>) -> Result<Observation, Halt> {
         let session = self.session(1).await?;
         let called = self.core.runner.observe(self.call(&session), &self.open.destination, scope, cursor).await;
-        self.settle(&session, 1, &self.reads);
+        self.settle(&session, 1, RequestKind::Read);
         called.map_err(|failure| self.failed(&failure))
     }
 
@@ -81,7 +83,7 @@ impl Caller<'_> {
         let session = self.open_session()?;
         let call = self.call(&session);
         let called = self.core.runner.apply(call, &self.open.destination, changes, document_version, context).await;
-        self.settle(&session, u32::try_from(changes.len()).unwrap_or(u32::MAX), &self.writes);
+        self.settle(&session, u32::try_from(changes.len()).unwrap_or(u32::MAX), RequestKind::Write);
         if let Ok(application) = &called {
             for outcome in &application.outcomes {
                 if let Outcome::Failed(reported) | Outcome::Unknown(reported) = outcome {
@@ -102,7 +104,7 @@ impl Caller<'_> {
     pub(super) async fn finish(&self, changed: &[String], context: Option<&OpaqueContext>) -> Result<(), Halt> {
         let session = self.session(1).await?;
         let called = self.core.runner.finish(self.call(&session), &self.open.destination, changed, context).await;
-        self.settle(&session, 1, &self.writes);
+        self.settle(&session, 1, RequestKind::Write);
         match called {
             Err(CallFailure::Reported(Reported { kind: ReportedKind::Unsupported, .. })) | Ok(()) => Ok(()),
             Err(failure) => Err(self.failed(&failure)),
@@ -126,6 +128,7 @@ impl Caller<'_> {
         if reported.kind == ReportedKind::RateLimited || reported.http_status == Some(429) {
             let retry_after = reported.retry_after_ms.map(|ms| Duration::from_millis(u64::from(ms)));
             self.rates.throttled(self.account(), retry_after, self.core.clock.now());
+            self.meter.sync_throttled();
         }
     }
 
@@ -151,9 +154,14 @@ impl Caller<'_> {
     }
 
     /// Counts what was really sent, and pays for what went beyond the tokens that were taken.
-    fn settle(&self, session: &std::sync::Arc<dyn EgressSession>, taken: u32, counter: &AtomicU64) {
+    fn settle(&self, session: &std::sync::Arc<dyn EgressSession>, taken: u32, kind: RequestKind) {
         let observed = session.observed();
+        let counter = match kind {
+            RequestKind::Read => &self.reads,
+            RequestKind::Write => &self.writes,
+        };
         counter.fetch_add(u64::from(observed.sent), Ordering::Relaxed);
+        self.meter.sync_requests(kind, u64::from(observed.sent));
         self.rates.charge(self.account(), observed.sent.saturating_sub(taken));
     }
 }

@@ -76,7 +76,19 @@ impl Conclusion<'_> {
         steps.push(RunStep { at: now, event: step });
         self.commit(&run, &ending, &steps, now).await?;
         log(&run);
+        self.count(&run);
         Ok(())
+    }
+
+    fn count(&self, run: &Run) {
+        match (run.finished_at, &run.failure) {
+            (Some(end), _) => {
+                let took = end.since(run.started_at.unwrap_or(run.created_at));
+                self.inner.meter.sync_run(run.state, took);
+            }
+            (None, Some(failure)) => self.inner.meter.sync_retry(failure.class),
+            (None, None) => {}
+        }
     }
 
     /// Whether an earlier attempt of this run carried something out.

@@ -23,8 +23,9 @@ use super::remove;
 use super::run::Driver;
 use super::schedule::{self, Load};
 use crate::domain::id::{ConnectionUid, SyncUid, TenantUid};
-use crate::domain::sync::Run;
+use crate::domain::sync::{Run, RunState};
 use crate::domain::{Result, Timestamp};
+use crate::ports::meter::{Meter, SyncLoad};
 use crate::records::sync_state::{self, Due};
 use crate::records::syncs::{Removal, SyncRecord};
 use crate::service::context::Core;
@@ -67,6 +68,7 @@ pub(super) struct Inner {
     pub(super) core: Core,
     pub(super) destinations: Arc<dyn Destinations>,
     pub(super) options: EngineOptions,
+    pub(super) meter: Arc<dyn Meter>,
     pub(super) rates: Rates,
     pub(super) breakers: Breakers,
     pub(super) stopping: CancellationToken,
@@ -99,11 +101,17 @@ impl SyncEngine {
     ///
     /// # Errors
     /// `unavailable` when the store fails.
-    pub async fn open(core: Core, destinations: Arc<dyn Destinations>, options: EngineOptions) -> Result<Self> {
+    pub async fn open(
+        core: Core,
+        destinations: Arc<dyn Destinations>,
+        meter: Arc<dyn Meter>,
+        options: EngineOptions,
+    ) -> Result<Self> {
         let boot_epoch = sync_state::raise_boot_epoch(&core.records).await?;
         Ok(Self(Arc::new(Inner {
             core,
             destinations,
+            meter,
             options,
             rates: Rates::default(),
             breakers: Breakers::default(),
@@ -178,6 +186,8 @@ impl SyncEngine {
         self.0.breakers.forget_idle(now);
         let mut load = Load::new(self.0.options, &self.running());
         let chosen = schedule::choose(&self.0.core.records.view().await?, &mut load, &self.0.breakers, now).await?;
+        let (running, resting) = (self.running().len() + chosen.begin.len(), self.0.breakers.open());
+        self.0.meter.sync_load(SyncLoad { pending: chosen.pending, running, resting });
         let mut begun = Vec::with_capacity(chosen.begin.len());
         for (due, connection) in chosen.begin {
             self.running().insert(due.sync, (due.tenant, connection));
@@ -206,7 +216,7 @@ impl SyncEngine {
 
     async fn run_leased(&self, lease: &Lease, record: &SyncRecord, mut run: Run) -> Result<(), Halt> {
         let inner = &*self.0;
-        let journal = Journal { core: &inner.core, lease, run: run.uid, steps: Mutex::default() };
+        let journal = Journal { core: &inner.core, meter: &*inner.meter, lease, run: run.uid, steps: Mutex::default() };
         let interrupt = Interrupt::default();
         let driver = Driver { inner, lease, record, journal: &journal, interrupt: &interrupt };
         let mut outcome = driver.drive(&mut run).await;
@@ -218,7 +228,12 @@ impl SyncEngine {
                 Removal::RemoveSecrets => remove::still_ours(&inner.core, lease).await?,
             };
             match left {
-                None => return remove::purge(&inner.core, lease, record).await,
+                None => {
+                    remove::purge(&inner.core, lease, record).await?;
+                    let begun = run.started_at.unwrap_or(run.created_at);
+                    inner.meter.sync_run(RunState::Succeeded, inner.core.clock.now().since(begun));
+                    return Ok(());
+                }
                 Some(failure) => report.tally.fail(failure),
             }
         }

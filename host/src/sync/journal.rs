@@ -8,6 +8,7 @@ use super::prepare::{Prepared, Steps};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::id::SyncUid;
 use crate::domain::sync::{ItemOutcome, LedgerEntry, Run, RunEvent, RunStep};
+use crate::ports::meter::Meter;
 use crate::records::sync_state::{self, Place};
 use crate::records::{Transaction, claims, ledger, runs};
 use crate::service::context::Core;
@@ -27,6 +28,7 @@ pub(super) struct Row {
 /// Writes for one run.
 pub(super) struct Journal<'a> {
     pub(super) core: &'a Core,
+    pub(super) meter: &'a dyn Meter,
     pub(super) lease: &'a Lease,
     pub(super) run: crate::domain::id::RunUid,
     /// Steps that ride along with the next transaction.
@@ -117,6 +119,9 @@ impl Journal<'_> {
             }
             refused
         });
+        for outcome in outcomes {
+            self.meter.sync_key(outcome.action, outcome.result);
+        }
         Ok(refused)
     }
 

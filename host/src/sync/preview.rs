@@ -33,6 +33,7 @@ pub(super) async fn preview(inner: &Inner, tenant: TenantUid, sync: SyncUid) -> 
     let caller = Caller {
         core: &inner.core,
         rates: &inner.rates,
+        meter: &*inner.meter,
         tenant,
         open: &open,
         lease: None,

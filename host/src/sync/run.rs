@@ -85,6 +85,7 @@ impl Driver<'_> {
         let caller = Caller {
             core: &self.inner.core,
             rates: &self.inner.rates,
+            meter: &*self.inner.meter,
             tenant: self.lease.tenant,
             open: &open,
             lease: Some(self.lease),

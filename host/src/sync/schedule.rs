@@ -140,6 +140,8 @@ impl Load {
 pub(super) struct Chosen {
     pub(super) begin: Vec<(Due, ConnectionUid)>,
     pub(super) next: Option<Duration>,
+    /// Syncs that have something to do, and begin later.
+    pub(super) pending: usize,
 }
 
 impl Chosen {
@@ -162,6 +164,7 @@ pub(super) async fn choose(view: &View, load: &mut Load, breakers: &Breakers, no
             if load.running.contains(&due.sync) {
                 continue;
             }
+            chosen.pending += 1;
             if due.at > now {
                 chosen.look_again(due.at.since(now));
             } else {
@@ -189,6 +192,7 @@ pub(super) async fn choose(view: &View, load: &mut Load, breakers: &Breakers, no
                 Ok(()) => {
                     load.take(due.sync, tenant, connection);
                     chosen.begin.push((due, connection));
+                    chosen.pending -= 1;
                 }
                 Err(until) => chosen.look_again(until.since(now)),
             }

@@ -88,6 +88,14 @@ async fn throttled_writes_are_all_made_and_none_of_them_twice() {
     let outcomes = run["outcomes"].as_array().expect("a list");
     assert_eq!(outcomes.len(), 60);
     assert!(outcomes.iter().all(|outcome| outcome["result"] == "OK"), "{run:#}");
+    let metrics = aws.client().metrics().await.text;
+    for line in [
+        format!("keyferry_sync_throttles_total {THROTTLED}"),
+        r#"keyferry_sync_requests_total{kind="write"} 72"#.to_owned(),
+        r#"keyferry_sync_keys_total{action="CREATE",result="OK"} 60"#.to_owned(),
+    ] {
+        assert!(metrics.lines().any(|shown| shown == line), "{line}\n{metrics}");
+    }
     aws.assert_written_once().await;
 }
 
@@ -126,6 +134,8 @@ async fn throttled_look_puts_the_run_off_and_says_why() {
     assert_run(&run, "SUCCEEDED", 3);
     let put_off = postponements(aws.client(), &run).await;
     assert_eq!(put_off.len(), 2, "{put_off:?}");
+    let metrics = aws.client().metrics().await.text;
+    assert!(metrics.contains("keyferry_sync_retries_total{class=\"RETRY\"} 2\n"), "{metrics}");
     for postponed in put_off {
         let error = &postponed["error"];
         assert_eq!((&error["class"], &error["code"]), (&json!("RETRY"), &json!("plugin_unavailable")), "{error:#}");

@@ -19,6 +19,7 @@ use crate::domain::{Expected, Result};
 use crate::ports::clock::Clock;
 use crate::ports::egress::{EgressAuth, EgressScope};
 use crate::ports::kv::KvStore;
+use crate::ports::meter::NoMeter;
 use crate::ports::plugin::ConnectionView;
 use crate::ports::sealer::SystemSealer;
 use crate::records::syncs::Removal;
@@ -126,8 +127,7 @@ impl World {
             let new = NewEnvironment { slug: slug.parse().expect("a slug"), display_name: None };
             environments.create(&ctx, &new).await.expect("an environment");
         }
-        let destinations: Arc<dyn Destinations> = Arc::clone(&destination) as _;
-        let engine = SyncEngine::open(core.clone(), destinations, EngineOptions::default()).await.expect("an engine");
+        let engine = engine(core.clone(), &destination).await;
         let syncs = Syncs::new(core.clone(), Arc::clone(&destination) as _);
         syncs.plan_with(Arc::new(engine.clone()));
         Self { store, system, clock, vendor, destination, core, engine, syncs, ctx }
@@ -140,8 +140,7 @@ impl World {
         self.vendor.set_fuse(Some(Arc::clone(fuse)));
         let core = ground(&store, &self.system, &self.clock, &self.vendor);
         let mortal = async {
-            let destinations: Arc<dyn Destinations> = Arc::clone(&self.destination) as _;
-            let engine = SyncEngine::open(core, destinations, EngineOptions::default()).await.expect("an engine");
+            let engine = engine(core, &self.destination).await;
             engine.run_due().await.expect("a store");
         };
         let died = tokio::select! {
@@ -155,9 +154,7 @@ impl World {
     /// The next start of the host.
     pub(super) async fn restart(&mut self) {
         self.core = ground(&self.store, &self.system, &self.clock, &self.vendor);
-        let destinations: Arc<dyn Destinations> = Arc::clone(&self.destination) as _;
-        let options = EngineOptions::default();
-        self.engine = SyncEngine::open(self.core.clone(), destinations, options).await.expect("an engine");
+        self.engine = engine(self.core.clone(), &self.destination).await;
         self.syncs = Syncs::new(self.core.clone(), Arc::clone(&self.destination) as _);
         self.syncs.plan_with(Arc::new(self.engine.clone()));
     }
@@ -263,6 +260,12 @@ fn ground(store: &Arc<dyn KvStore>, system: &Arc<dyn SystemSealer>, clock: &Arc<
         runner: Arc::new(vendor.clone()),
         egress: Arc::new(CountingEgress::default()),
     }
+}
+
+async fn engine(core: Core, destination: &Arc<OneDestination>) -> SyncEngine {
+    let destinations: Arc<dyn Destinations> = Arc::clone(destination) as _;
+    let engine = SyncEngine::open(core, destinations, Arc::new(NoMeter), EngineOptions::default()).await;
+    engine.expect("an engine")
 }
 
 async fn tenant(core: &Core) -> TenantCtx {
