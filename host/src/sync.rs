@@ -5,6 +5,7 @@
 //! run through `prepare`, `apply` and `verify`, `journal` writes down, `conclude` ends it.
 
 mod apply;
+mod arrived;
 pub mod backoff;
 pub mod breaker;
 mod caller;

@@ -285,7 +285,8 @@ fn unresolved(holder: &SecretOverview) -> Error {
 }
 
 fn too_long(holder: &SecretOverview) -> Error {
-    let detail = format!("the references in the value of `{}` make it longer than {EXPANDED_BYTES_MAX} bytes", holder.name);
+    let detail =
+        format!("the references in the value of `{}` make it longer than {EXPANDED_BYTES_MAX} bytes", holder.name);
     Error::new(Code::InvalidRequest, detail)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use super::apply::{Application, Tally};
+use super::arrived;
 use super::backoff;
 use super::breaker;
 use super::caller::Caller;
@@ -123,13 +124,14 @@ impl Driver<'_> {
             steps: self.journal,
         };
         let prepared = preparation.run().await?;
-        let earlier = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
+        let mut earlier = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
         drop(view);
+        let arrived = arrived::find(&mut earlier, &prepared);
         run.counts = counts(&prepared.plan, &earlier);
         run.plan_hash = Some(prepared.plan.hash.clone());
         self.approve(run, &prepared).await?;
         self.interrupt.check()?;
-        self.carry_out(run, caller, &prepared, &earlier).await
+        self.carry_out(run, caller, &prepared, (&earlier, &arrived)).await
     }
 
     /// Lets a plan pass that nothing stands against, or that somebody approved; else the run ends with it.
@@ -165,10 +167,11 @@ impl Driver<'_> {
         run: &mut Run,
         caller: &Caller<'_>,
         prepared: &Prepared,
-        earlier: &[ItemOutcome],
+        (earlier, arrived): (&[ItemOutcome], &[ItemOutcome]),
     ) -> Result<Report, Halt> {
         run.blocked = None;
         self.journal.begin(run, prepared, caller.open).await?;
+        self.journal.rows(&prepared.identity, &[], arrived).await?;
         let generation = run.generation;
         let application = Application { caller, journal: self.journal, prepared, generation };
         let mut tally = application.run().await?;

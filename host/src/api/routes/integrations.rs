@@ -95,10 +95,7 @@ async fn list(
     let page = state.services.integrations.list(&ctx, &asked.filter, after.as_ref(), asked.paging.size).await?;
     Ok(axum::Json(Page {
         items: page.items.into_iter().map(IntegrationOut::from).collect(),
-        next_page_token: page
-            .next
-            .map(|last| cursors.seal(bound, last.as_str().as_bytes()))
-            .unwrap_or_default(),
+        next_page_token: page.next.map(|last| cursors.seal(bound, last.as_str().as_bytes())).unwrap_or_default(),
         total_count: Some(page.total_count),
     }))
 }

@@ -94,6 +94,10 @@ async fn an_unanswered_write_is_looked_up_and_not_repeated() {
     let run = world.run_view(&run.run).await;
     assert_eq!(run.run.state, RunState::Succeeded, "{:?}", run.run.failure);
     assert!(world.vendor.take_writes().is_empty(), "both writes had arrived");
+    let told: Vec<_> = run.outcomes.iter().map(|outcome| (outcome.result, outcome.failure.is_none())).collect();
+    assert_eq!(told, [(ItemResult::Ok, true); 2], "and are told so");
+    assert_eq!((run.run.counts.create, run.run.counts.unchanged), (2, 0));
+    assert_eq!(world.vendor.finished().len(), 1, "what waits for changes hears of them");
     world.assert_settled(&values(&[("K000", "v0"), ("K001", "v1")])).await;
 }
 
@@ -209,6 +213,51 @@ async fn a_reference_may_be_passed_on_as_text() {
     world.sync(|spec| spec.options.on_unresolved_reference = OnUnresolvedReference::Literal).await;
     world.run().await;
     assert_eq!(world.vendor.value("A").as_deref(), Some("${NOWHERE}"));
+}
+
+#[tokio::test]
+async fn references_in_a_circle_are_cut_alike_whichever_is_read_first() {
+    let world = World::new().await;
+    for (name, value) in [("A", "a${B}"), ("B", "b${C}"), ("C", "c${A}"), ("D", "d${B}"), ("E", "e${E}")] {
+        world.set("/app", name, value).await;
+    }
+    world.sync(|spec| spec.options.on_unresolved_reference = OnUnresolvedReference::Literal).await;
+    world.run().await;
+    let expected = [("A", "abc${A}"), ("B", "bca${B}"), ("C", "cab${C}"), ("D", "dbca${B}"), ("E", "e${E}")];
+    assert_eq!(world.vendor.values(), values(&expected));
+}
+
+#[tokio::test]
+async fn references_in_a_row_reach_equally_far_in_whichever_order_they_are_read() {
+    let world = World::new().await;
+    // One row is read from its beginning, the other from its end.
+    for index in 0..12 {
+        world.set("/app", &format!("A{index:02}"), &format!("{index},${{A{:02}}}", index + 1)).await;
+        world.set("/app", &format!("B{:02}", 12 - index), &format!("{index},${{B{:02}}}", 11 - index)).await;
+    }
+    world.set("/app", "A12", "end").await;
+    world.set("/app", "B00", "end").await;
+    world.sync(|spec| spec.options.on_unresolved_reference = OnUnresolvedReference::Literal).await;
+    world.run().await;
+    for (index, expected) in [(0, "0,1,2,3,4,5,6,7,8,9,${A10}"), (3, "3,4,5,6,7,8,9,10,11,end"), (12, "end")] {
+        let key = (format!("A{index:02}"), format!("B{:02}", 12 - index));
+        assert_eq!(world.vendor.value(&key.0).as_deref(), Some(expected));
+        assert_eq!(world.vendor.value(&key.1), Some(expected.replace("A10", "B02")));
+    }
+}
+
+#[tokio::test]
+async fn references_do_not_make_a_value_grow_without_bound() {
+    let world = World::new().await;
+    world.set("/app", "A", &"x".repeat(256 << 10)).await;
+    world.set("/app", "B", &"${A}".repeat(1_000)).await;
+    world.set("/app", "C", &"${B}".repeat(1_000)).await;
+    world.sync(|_| ()).await;
+    let run = world.run().await;
+    let failure = run.run.failure.expect("a failure");
+    assert_eq!(failure.code, "invalid_request");
+    assert!(failure.message.contains("`B`"), "{}", failure.message);
+    assert!(world.vendor.values().is_empty());
 }
 
 #[tokio::test]
