@@ -7,9 +7,11 @@ pub mod output;
 
 mod config;
 mod dev;
+mod events;
 mod input;
 mod integration;
 mod plugin;
+mod progress;
 mod secret;
 mod serve;
 mod sync;

@@ -124,7 +124,7 @@ pub enum PluginCommand {
         /// The language of the project
         #[arg(long, default_value = "rust")]
         lang: Language,
-        /// Where to make it; by default a folder of its name
+        /// The folder to make its folder in; by default the current one
         #[arg(long)]
         path: Option<PathBuf>,
     },
@@ -134,7 +134,8 @@ pub enum PluginCommand {
         #[arg(default_value = ".")]
         paths: Vec<PathBuf>,
     },
-    /// Show what a component is, imports and would be allowed to do, without installing it
+    /// Show what a component is, imports and would be allowed to do, without installing it; with a token also what would
+    /// change against the version that the server has
     Inspect {
         /// The component
         component: PathBuf,

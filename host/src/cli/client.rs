@@ -1,13 +1,18 @@
 //! HTTP client of the online commands: the server holds the store, so they all go through its API.
 
+use std::time::Duration;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::args::ServerArguments;
+use super::events::Events;
 use super::exit::{Exit, Failure};
 use crate::domain::Code;
 
+/// How long a server may take to accept a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Encodes one path segment.
@@ -36,6 +41,7 @@ impl Client {
         }
         let http = reqwest::Client::builder()
             .no_proxy()
+            .connect_timeout(CONNECT_LIMIT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
@@ -99,14 +105,17 @@ impl Client {
         self.call(self.request(Method::DELETE, path)).await
     }
 
-    /// GET whose answer is read as it comes.
+    /// The events at a path, as they come: all of them, or those after the one with the id `seen`.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn stream(&self, path: &str) -> Result<Response, Failure> {
-        let response = self.request(Method::GET, path).header("accept", "text/event-stream").send().await;
-        let response = response.map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+    pub(super) async fn events(&self, path: &str, seen: &str) -> Result<Events, Failure> {
+        let mut request = self.request(Method::GET, path).header("accept", "text/event-stream");
+        if !seen.is_empty() {
+            request = request.header("last-event-id", seen);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(Events::of(response)) } else { Err(refused(response).await) }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -1,5 +1,6 @@
 //! `dev`: the host for one developer: bundled plugins built and installed, a tenant, a token, loopback open.
 
+mod changes;
 mod plugins;
 mod seed;
 
@@ -12,15 +13,18 @@ use super::serve;
 use crate::app::{App, RootKeyOrigin};
 use crate::config::{self, Overrides, source};
 use crate::domain::Secret;
+use crate::service::context::HostCtx;
 use crate::service::plugins::PluginPolicy;
+use changes::Changes;
 
 /// The tenant that `dev` makes.
 const TENANT: &str = "dev";
 
-/// Where a development host keeps its things; a temporary place is removed at the end.
+/// Where a development host keeps its things.
 struct Place {
     data: PathBuf,
-    _temporary: Option<tempfile::TempDir>,
+    /// The folder around `data` where none was given; it is there as long as this is, and goes with it.
+    temporary_folder: Option<tempfile::TempDir>,
 }
 
 /// Runs a development host until it is told to stop.
@@ -32,29 +36,43 @@ pub(super) async fn dev(arguments: &DevArguments, output: Output) -> Result<(), 
     let config = configured(arguments, &place)?;
     serve::begin_logging(&config)?;
     let sources = plugins::sources(arguments)?;
+    // From before the first build on: nothing that is edited meanwhile is missed.
+    let changes = if arguments.no_reload { None } else { Some(Changes::of(&sources)?) };
     let components = plugins::build(&sources, output).await?;
     let app = App::start(&config, &serve::program(PluginPolicy { replaces_versions: true })?).await?;
     let session = seed::session(&app).await?;
     plugins::install(&app, &session.host, components, output).await?;
     let environment = write_environment(&place.data, &app, &session.token)?;
     greet(&app, &place, &environment, output);
-    let watch = plugins::watch(arguments, sources, &app, &session.host, output);
     tokio::select! {
         () = serve::stopped() => {}
-        outcome = watch => outcome?,
+        outcome = reload(changes, &sources, (&app, &session.host), output) => outcome?,
     }
     output.note("stopping");
     app.stop().await?;
     Ok(())
 }
 
+/// Ends only when watching fails.
+async fn reload(
+    changes: Option<Changes>,
+    sources: &[PathBuf],
+    (app, host): (&App, &HostCtx),
+    output: Output,
+) -> Result<(), Failure> {
+    match changes {
+        Some(changes) => plugins::reload(changes, sources, app, host, output).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn place(arguments: &DevArguments) -> Result<Place, Failure> {
     if let Some(data) = &arguments.data_dir {
-        return Ok(Place { data: data.clone(), _temporary: None });
+        return Ok(Place { data: data.clone(), temporary_folder: None });
     }
-    let temporary = tempfile::Builder::new().prefix("keyferry-dev-").tempdir();
-    let temporary = temporary.map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
-    Ok(Place { data: temporary.path().join("data"), _temporary: Some(temporary) })
+    let folder = tempfile::Builder::new().prefix("keyferry-dev-").tempdir();
+    let folder = folder.map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
+    Ok(Place { data: folder.path().join("data"), temporary_folder: Some(folder) })
 }
 
 /// The root key lies beside the data directory, never inside.
@@ -91,7 +109,7 @@ fn greet(app: &App, place: &Place, environment: &Path, output: Output) {
     if let RootKeyOrigin::NewFile(path) = &app.root_key {
         output.note(&format!("made the root key {}", path.display()));
     }
-    let kept = if place._temporary.is_some() { "removed at the end" } else { "kept" };
+    let kept = if place.temporary_folder.is_some() { "removed at the end" } else { "kept" };
     output.note(&format!(
         "\nDEVELOPMENT HOST: plugins may reach loopback over plain http, the token below may do everything.\n\n  \
          API       {url}      reference: {url}/docs\n  \

@@ -18,6 +18,8 @@ pub enum Exit {
     NotFound = 4,
     /// The server or a vendor cannot be reached now.
     Unavailable = 5,
+    /// Ctrl-C, while a run was followed: the run goes on. As shells tell it: 128 and the signal's number.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -30,7 +32,17 @@ impl Exit {
     /// The exit code of a failure of this code.
     #[must_use]
     pub const fn of(code: Code) -> Self {
-        match code.class() {
+        match code {
+            // The vendor works; it is the credentials that it will not have.
+            Code::CredentialsRejected | Code::PermissionDenied => Self::Refused,
+            _ => Self::of_class(code.class()),
+        }
+    }
+
+    /// The exit code of a failure of this class.
+    #[must_use]
+    pub const fn of_class(class: Class) -> Self {
+        match class {
             Class::Invalid
             | Class::Conflict
             | Class::PreconditionFailed

@@ -8,6 +8,7 @@ use super::client::{Client, segment};
 use super::exit::{Exit, Failure};
 use super::output::{Output, table, text};
 use super::{input, tenant};
+use crate::domain::Code;
 
 pub(super) async fn run(command: IntegrationCommand, client: &Client, output: Output) -> Result<(), Failure> {
     let path = |id: &str| client.of_tenant(&format!("integrations/{}", segment(id)));
@@ -57,22 +58,23 @@ pub(super) fn verified(answer: &Value, output: Output) -> Result<(), Failure> {
         });
         return Ok(());
     }
-    let mut failure = Failure::new(Exit::Refused, text(answer, "/error"));
+    let code = text(answer, "/code");
+    let known = Code::ALL.iter().copied().find(|known| known.text() == code);
+    let exit = known.map_or(Exit::Refused, Exit::of);
+    let mut failure = Failure::new(exit, format!("{} ({code})", text(answer, "/error")));
     failure.problem = Some(answer.clone());
     Err(failure)
 }
 
 fn describe(found: &Value) -> String {
-    let mut out = format!("{} ({})\n{}\n", text(found, "/id"), text(found, "/type"), text(found, "/displayName"));
-    let parameters = found.pointer("/configMetadata/parametersMetadata");
-    out.push_str(&format!("\nPARAMETERS\n{}\n", parameters_table(parameters)));
-    for method in found.pointer("/configMetadata/authMetadata").and_then(Value::as_array).into_iter().flatten() {
-        let heading = format!("\nAUTH METHOD {} ({})\n", text(method, "/id"), text(method, "/type"));
-        out.push_str(&heading);
-        out.push_str(&parameters_table(method.get("parametersMetadata")));
-        out.push('\n');
-    }
-    out
+    let heading = format!("{} ({})\n{}", text(found, "/id"), text(found, "/type"), text(found, "/displayName"));
+    let parameters = parameters_table(found.pointer("/configMetadata/parametersMetadata"));
+    let methods = found.pointer("/configMetadata/authMetadata").and_then(Value::as_array).into_iter().flatten();
+    let methods = methods.map(|method| {
+        let heading = format!("AUTH METHOD {} ({})", text(method, "/id"), text(method, "/type"));
+        format!("{heading}\n{}", parameters_table(method.get("parametersMetadata")))
+    });
+    [heading, format!("PARAMETERS\n{parameters}")].into_iter().chain(methods).collect::<Vec<_>>().join("\n\n")
 }
 
 fn parameters_table(parameters: Option<&Value>) -> String {

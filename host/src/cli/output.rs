@@ -1,11 +1,10 @@
 //! The only printer: data to standard output, talk to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 
 /// Where commands print.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +28,7 @@ impl Output {
     /// Prints the outcome: `value` as JSON, else `text`.
     pub fn data(self, value: &Value, text: impl FnOnce(&Value) -> String) {
         let shown = if self.json { format!("{value:#}") } else { text(value) };
-        write_line(&mut std::io::stdout().lock(), shown.trim_end());
+        write_line(&mut std::io::stdout().lock(), &shown);
     }
 
     /// Prints text to standard output as it is.
@@ -47,7 +46,8 @@ impl Output {
     /// Says why the command failed.
     pub fn failure(self, failure: &Failure) {
         let mut err = std::io::stderr().lock();
-        write_line(&mut err, &format!("error: {}", failure.message));
+        let lead = if failure.exit == Exit::Interrupted { "interrupted" } else { "error" };
+        write_line(&mut err, &format!("{lead}: {}", failure.message));
         for detail in &failure.details {
             write_line(&mut err, &format!("  {detail}"));
         }
@@ -55,20 +55,16 @@ impl Output {
             write_line(&mut err, &format!("hint: {hint}"));
         }
         if self.json {
-            let problem = failure.problem.clone().unwrap_or_else(|| json!({ "detail": failure.message }));
+            let problem = failure.problem.clone().unwrap_or_else(|| problem(failure));
             write_line(&mut std::io::stdout().lock(), &format!("{problem:#}"));
         }
     }
+}
 
-    /// A live bar on standard error; hidden where that is no terminal.
-    #[must_use]
-    pub fn progress(self, total: u64) -> ProgressBar {
-        if self.json || !std::io::stderr().is_terminal() {
-            return ProgressBar::hidden();
-        }
-        let style = ProgressStyle::with_template("{spinner} {msg} [{bar:30}] {pos}/{len}");
-        ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-    }
+/// A failure of this program in the shape of the server's problem documents.
+fn problem(failure: &Failure) -> Value {
+    let errors: Vec<Value> = failure.details.iter().map(|detail| json!({ "detail": detail })).collect();
+    json!({ "detail": failure.message, "errors": errors })
 }
 
 fn write_line(out: &mut dyn Write, text: &str) {

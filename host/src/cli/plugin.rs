@@ -1,9 +1,14 @@
 //! `plugin`: write, build, inspect, install.
 
+mod compare;
+mod inspect;
+
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::args::{Language, PluginCommand, ServerArguments};
 use super::client::{Client, segment};
@@ -15,7 +20,7 @@ pub(super) async fn run(command: PluginCommand, server: &ServerArguments, output
     match command {
         PluginCommand::New { name, lang, path } => new(&name, lang, path.as_deref(), output),
         PluginCommand::Build { paths } => build(&paths, output).await,
-        PluginCommand::Inspect { component } => inspect(&component, output).await,
+        PluginCommand::Inspect { component } => inspect::inspect(&component, server, output).await,
         PluginCommand::Install { component, allow_plaintext, inactive } => {
             let client = Client::new(server)?;
             install(&component, (allow_plaintext, inactive), &client, output).await
@@ -30,7 +35,34 @@ pub(super) async fn run(command: PluginCommand, server: &ServerArguments, output
 
 impl From<build::Error> for Failure {
     fn from(error: build::Error) -> Self {
-        Self::chain(Exit::Unexpected, &error)
+        let exit = exit_of(&error);
+        match error {
+            // cargo's own words were shown as they came.
+            build::Error::Compile { plugins, stderr } => {
+                let mut failure = Self::new(exit, format!("cannot build {}", plugins.join(", ")));
+                failure.problem = Some(json!({ "detail": failure.message, "output": stderr }));
+                failure
+            }
+            error => Self::chain(exit, &error),
+        }
+    }
+}
+
+/// Whether the author has something to mend, or this machine lacks something.
+fn exit_of(error: &build::Error) -> Exit {
+    match error {
+        build::Error::Manifest { .. }
+        | build::Error::Setting { .. }
+        | build::Error::Compile { .. }
+        | build::Error::NotAComponent { .. }
+        | build::Error::Scaffold(_) => Exit::Usage,
+        build::Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::Usage,
+        build::Error::Spawn { .. }
+        | build::Error::TimedOut { .. }
+        | build::Error::TargetUnavailable { .. }
+        | build::Error::Fetch { .. }
+        | build::Error::NoSources(_) => Exit::Unavailable,
+        _ => Exit::Unexpected,
     }
 }
 
@@ -41,7 +73,7 @@ fn new(name: &str, lang: Language, path: Option<&Path>, output: Output) -> Resul
     let parent = path.unwrap_or_else(|| Path::new("."));
     let sdk = checkout_sdk().map_or_else(|| Sdk::Version(env!("CARGO_PKG_VERSION").to_owned()), Sdk::Path);
     let project = build::new_plugin(parent, name, language, &sdk)?;
-    let folder = project.folder.display().to_string();
+    let folder = project.folder.strip_prefix("./").unwrap_or(&project.folder).display().to_string();
     let made = json!({ "folder": folder, "files": project.files });
     output.data(&made, |_| {
         format!(
@@ -78,83 +110,53 @@ fn read_component(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
 }
 
-async fn inspect(component: &Path, output: Output) -> Result<(), Failure> {
-    let bytes = read_component(component)?;
-    let inspected = crate::app::inspect(bytes, &super::serve::program(Default::default())?).await?;
-    let metadata: Value = serde_json::from_str(&inspected.metadata).unwrap_or_default();
-    let shown = json!({
-        "digest": inspected.digest.to_string(),
-        "bytes": inspected.component_bytes,
-        "imports": inspected.imports,
-        "canSync": inspected.has_destination,
-        "metadata": metadata,
-    });
-    output.data(&shown, described);
-    Ok(())
-}
-
-fn described(shown: &Value) -> String {
-    let egress: Vec<Vec<String>> = shown
-        .pointer("/metadata/egress")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|entry| vec![text(entry, "/id"), text(entry, "/host"), text(entry, "/methods")])
-        .collect();
-    format!(
-        "{} {} ({})\n{}\n{} bytes, can sync: {}\n\n{}\n\nIMPORTS\n{}",
-        text(shown, "/metadata/id"),
-        text(shown, "/metadata/version"),
-        text(shown, "/metadata/displayName"),
-        text(shown, "/digest"),
-        text(shown, "/bytes"),
-        text(shown, "/canSync"),
-        table(&["egress", "host", "methods"], &egress),
-        shown
-            .get("imports")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join("\n"),
-    )
-}
-
 async fn install(
     component: &Path,
     (allow_plaintext, inactive): (bool, bool),
     client: &Client,
     output: Output,
 ) -> Result<(), Failure> {
+    let bytes = read_component(component)?;
+    let digest = format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&bytes)));
     output.note("uploading, compiling and inspecting the component");
-    let mut plugin = client.upload("/v1/plugins", read_component(component)?).await?;
-    let path = format!("/v1/plugins/{}", segment(&text(&plugin, "/id")));
+    let mut plugin = client.upload("/v1/plugins", bytes).await?;
     if !inactive {
-        let digest = newest(&plugin);
-        let entries: Vec<Value> = egress_ids(&plugin, &digest);
-        let grants = json!({ "digest": digest, "egress": entries, "plaintext": allow_plaintext });
-        client.send(Method::PUT, &format!("{path}/grants"), &grants).await?;
-        plugin = client.send(Method::POST, &format!("{path}:activate"), &json!({ "digest": digest })).await?;
+        let entries = egress(&plugin, &digest);
+        for entry in &entries {
+            let methods = words(entry.get("methods")).join("/");
+            output.note(&format!("granting egress {}: {methods} {}", text(entry, "/id"), text(entry, "/host")));
+        }
+        if allow_plaintext {
+            output.note("granting credentials in plain");
+        }
+        let ids: Vec<String> = entries.iter().map(|entry| text(entry, "/id")).collect();
+        let activation = json!({ "digest": digest, "grants": { "egress": ids, "plaintext": allow_plaintext } });
+        let path = format!("/v1/plugins/{}:activate", segment(&text(&plugin, "/id")));
+        plugin = client.send(Method::POST, &path, &activation).await?;
     }
-    output.data(&plugin, |plugin| format!("installed `{}`", text(plugin, "/id")));
+    output.data(&plugin, |plugin| installed(plugin, &digest));
     Ok(())
+}
+
+fn installed(plugin: &Value, digest: &str) -> String {
+    let version = versions(plugin).find(|version| text(version, "/digest") == digest);
+    let version = version.map(|version| text(version, "/version")).unwrap_or_default();
+    let is_active = text(plugin, "/activeVersion") == version;
+    format!("installed `{}` {version}{}", text(plugin, "/id"), if is_active { "" } else { ", which is not active" })
 }
 
 fn versions(plugin: &Value) -> impl Iterator<Item = &Value> {
     plugin.get("versions").and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The digest of the version that was installed last.
-fn newest(plugin: &Value) -> String {
-    let newest = versions(plugin).max_by_key(|version| version.get("installedAt").and_then(Value::as_i64));
-    newest.map(|version| text(version, "/digest")).unwrap_or_default()
+/// The egress entries that a version declares.
+fn egress(plugin: &Value, digest: &str) -> Vec<Value> {
+    let version = versions(plugin).find(|version| text(version, "/digest") == digest);
+    version.and_then(|version| version.get("egress")?.as_array().cloned()).unwrap_or_default()
 }
 
-fn egress_ids(plugin: &Value, digest: &str) -> Vec<Value> {
-    let version = versions(plugin).find(|version| text(version, "/digest") == digest);
-    let entries = version.and_then(|version| version.get("egress")).and_then(Value::as_array);
-    entries.into_iter().flatten().filter_map(|entry| entry.get("id").cloned()).collect()
+fn words(list: Option<&Value>) -> Vec<&str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn listing(items: &Value) -> String {

@@ -10,9 +10,11 @@ use super::client::{Client, segment};
 use super::exit::Failure;
 use super::input;
 use super::output::{Output, table, text};
+use super::progress::Progress;
 
-/// The changes that one request carries; the server takes at most 1,000 and 1 MiB.
+/// The changes that one request carries; the server takes at most 1,000 ...
 const BATCH: usize = 500;
+/// ... and 1 MiB, which one change of the greatest value alone stays below unless most of it must be escaped.
 const BATCH_BYTES: usize = 512 << 10;
 
 pub(super) async fn run(command: SecretCommand, client: &Client, output: Output) -> Result<(), Failure> {
@@ -28,7 +30,7 @@ pub(super) async fn run(command: SecretCommand, client: &Client, output: Output)
             Ok(())
         }
         SecretCommand::List { place, path, recursive } => {
-            let query = format!("secrets?path={}&recursive={recursive}", segment(&path));
+            let query = format!("secrets?path={}&recursive={recursive}", segment(&absolute(&path)));
             let items = client.list(&format!("{}/{query}", environment(client, &place))).await?;
             output.data(&Value::Array(items), listing);
             Ok(())
@@ -40,7 +42,8 @@ pub(super) async fn run(command: SecretCommand, client: &Client, output: Output)
         }
         SecretCommand::Import { place, file, path, format } => {
             let format = format.unwrap_or_else(|| format_of(&file));
-            let pairs = input::secrets(&input::file(&file)?, format)?;
+            let pairs = input::secrets::read(&input::file(&file)?, format)?;
+            let path = absolute(&path);
             let sets = pairs.into_iter().map(|(name, value)| json!({ "path": path, "name": name, "value": value }));
             batch(&place, sets.collect(), client, output).await
         }
@@ -61,30 +64,51 @@ async fn set(place: &EnvironmentArgument, secrets: &[String], client: &Client, o
     batch(place, sets, client, output).await
 }
 
+/// Sets secrets in as few requests as the server takes them; each is carried out whole or not at all.
 async fn batch(place: &EnvironmentArgument, sets: Vec<Value>, client: &Client, output: Output) -> Result<(), Failure> {
     let total = sets.len();
-    let bar = output.progress(total as u64);
-    bar.set_message("setting secrets");
+    let mut progress = Progress::begin(output);
     let path = format!("{}/secrets:batch", environment(client, place));
-    let mut pending = Vec::new();
-    let mut bytes = 0;
-    for set in sets {
-        bytes += set.to_string().len();
-        pending.push(set);
-        if pending.len() >= BATCH || bytes >= BATCH_BYTES {
-            let body = json!({ "set": std::mem::take(&mut pending) });
-            client.send(Method::POST, &path, &body).await?;
-            bytes = 0;
-            bar.inc(BATCH as u64);
+    let mut done = 0;
+    for part in parts(sets) {
+        let size = part.len();
+        let sent = client.send(Method::POST, &path, &json!({ "set": part })).await;
+        sent.map_err(|failure| partial(failure, done, total))?;
+        done += size;
+        if size < total {
+            progress.advance(done as u64, total as u64, "secrets set");
         }
     }
-    if !pending.is_empty() {
-        client.send(Method::POST, &path, &json!({ "set": pending })).await?;
-    }
-    bar.finish_and_clear();
+    drop(progress);
     let noun = if total == 1 { "secret" } else { "secrets" };
     output.data(&json!({ "set": total }), |_| format!("set {total} {noun} in `{}`", place.environment));
     Ok(())
+}
+
+/// The changes of each request.
+fn parts(sets: Vec<Value>) -> Vec<Vec<Value>> {
+    let mut parts: Vec<Vec<Value>> = Vec::new();
+    let mut bytes = 0;
+    for set in sets {
+        let size = set.to_string().len();
+        bytes += size;
+        match parts.last_mut() {
+            Some(part) if part.len() < BATCH && bytes <= BATCH_BYTES => part.push(set),
+            _ => {
+                bytes = size;
+                parts.push(vec![set]);
+            }
+        }
+    }
+    parts
+}
+
+/// Tells what stays although the command failed.
+fn partial(mut failure: Failure, done: usize, total: usize) -> Failure {
+    if done > 0 {
+        failure.details.push(format!("{done} of {total} secrets were set before"));
+    }
+    failure
 }
 
 fn environment(client: &Client, place: &EnvironmentArgument) -> String {
@@ -102,9 +126,12 @@ fn split(secret: &str) -> Result<(String, String), Failure> {
     if name.is_empty() {
         return Err(Failure::usage(format!("`{secret}` names a folder")).hint("give /folder/NAME"));
     }
-    let path = if path.is_empty() { "/" } else { path };
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    Ok((path, name.to_owned()))
+    Ok((absolute(path), name.to_owned()))
+}
+
+/// A folder's path from the root; the leading slash may be left out.
+fn absolute(path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
 fn format_of(file: &Path) -> ImportFormat {
@@ -119,4 +146,28 @@ fn listing(items: &Value) -> String {
         .map(|item| vec![text(item, "/path"), text(item, "/name"), text(item, "/version")])
         .collect();
     table(&["path", "name", "version"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_stay_small_and_lose_nothing() {
+        let sets = |count: usize, bytes: usize| -> Vec<Value> {
+            (0..count).map(|n| json!({ "name": n, "value": "x".repeat(bytes) })).collect()
+        };
+        for (count, bytes, sizes) in [
+            (0, 1, vec![]),
+            (1, BATCH_BYTES * 2, vec![1]),
+            (BATCH, 1, vec![BATCH]),
+            (BATCH + 1, 1, vec![BATCH, 1]),
+            (5, BATCH_BYTES / 2 - 100, vec![2, 2, 1]),
+        ] {
+            let all = sets(count, bytes);
+            let parts = parts(all.clone());
+            assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), sizes, "{count} of {bytes} bytes");
+            assert_eq!(parts.concat(), all);
+        }
+    }
 }

@@ -24,7 +24,11 @@ impl From<ConfigError> for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        Self::chain(Exit::Unavailable, &error)
+        let failure = Self::chain(Exit::of_class(error.class()), &error);
+        match error.remedy() {
+            Some(remedy) => failure.hint(remedy),
+            None => failure,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! `sync`: make, plan, run, watch.
 
-use std::time::Duration;
+mod follow;
+mod shown;
 
-use indicatif::ProgressBar;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -11,9 +11,7 @@ use super::client::{Client, segment};
 use super::exit::{Exit, Failure};
 use super::output::{Output, text};
 use super::{input, tenant};
-
-/// How often a run is looked at while its events do not flow.
-const POLL: Duration = Duration::from_millis(300);
+use follow::Follower;
 
 pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -> Result<(), Failure> {
     let one = |id: &str| client.of_tenant(&format!("syncs/{}", segment(id)));
@@ -25,7 +23,7 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
         }
         SyncCommand::Plan { id } => {
             let plan = client.send(Method::POST, &format!("{}:plan", one(&id)), &json!({})).await?;
-            output.data(&plan, diff);
+            output.data(&plan, |plan| shown::diff(plan, &id));
         }
         SyncCommand::Run { id, approve, no_wait } => {
             let body = approve.map_or_else(|| json!({}), |hash| json!({ "planHash": hash }));
@@ -33,19 +31,19 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
             if no_wait {
                 output.data(&accepted, |accepted| text(accepted, "/id"));
             } else {
-                follow(&one(&id), &text(&accepted, "/id"), client, output).await?;
+                follow(&id, &text(&accepted, "/id"), client, output).await?;
             }
         }
         SyncCommand::Watch { id } => {
-            let found = client.get(&one(&id)).await?;
-            match text(&found, "/lastRun/id") {
-                run if run.is_empty() => return Err(Failure::new(Exit::NotFound, format!("`{id}` has had no run"))),
-                run => follow(&one(&id), &run, client, output).await?,
+            let runs = client.list(&format!("{}/runs", one(&id))).await?;
+            match latest(&runs) {
+                None => return Err(Failure::new(Exit::NotFound, format!("`{id}` has had no run"))),
+                Some(run) => follow(&id, &text(run, "/id"), client, output).await?,
             }
         }
         SyncCommand::Status { id } => {
             let found = client.get(&one(&id)).await?;
-            output.data(&found, status);
+            output.data(&found, shown::status);
         }
         SyncCommand::Pause { id } => verb(client, output, &one(&id), "pause").await?,
         SyncCommand::Resume { id } => verb(client, output, &one(&id), "resume").await?,
@@ -86,112 +84,46 @@ async fn create(arguments: &SyncCreateArguments, client: &Client, output: Output
     Ok(())
 }
 
-/// A plan like a diff: names only.
-fn diff(plan: &Value) -> String {
-    let mut out = String::new();
-    for change in plan.get("changes").and_then(Value::as_array).into_iter().flatten() {
-        let action = text(change, "/action");
-        let sign = match action.as_str() {
-            "CREATE" => '+',
-            "UPDATE" | "REPAIR" => '~',
-            "DELETE" => '-',
-            "ADOPT" => '=',
-            _ => '!',
-        };
-        out.push_str(&format!("{sign} {}  ({})\n", text(change, "/key"), text(change, "/reason")));
-    }
-    out.push_str(&format!("{}\n", counts(plan)));
-    match plan.get("blocked") {
-        Some(Value::Null) | None => {}
-        Some(_) => out.push_str(&format!("blocked: {}\n", blocked(plan))),
-    }
-    out.push_str(&format!("plan {}", text(plan, "/planHash")));
-    out
+/// The run that goes on, else the newest.
+fn latest(runs: &[Value]) -> Option<&Value> {
+    runs.iter().find(|run| text(run, "/state") == "RUNNING").or(runs.first())
 }
 
-fn blocked(value: &Value) -> String {
-    match text(value, "/blocked/detail") {
-        detail if detail.is_empty() => text(value, "/blocked"),
-        detail => detail,
-    }
-}
-
-fn counts(value: &Value) -> String {
-    let counts = value.get("counts").and_then(Value::as_object);
-    let shown: Vec<String> = counts
-        .into_iter()
-        .flatten()
-        .filter(|(_, count)| count.as_u64() != Some(0))
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect();
-    if shown.is_empty() { "nothing to do".to_owned() } else { shown.join(", ") }
-}
-
-fn status(found: &Value) -> String {
-    format!(
-        "{}: {} (generation {} of {})\nlast run: {} {}",
-        text(found, "/id"),
-        text(found, "/state"),
-        text(found, "/appliedGeneration"),
-        text(found, "/wantedGeneration"),
-        text(found, "/lastRun/state"),
-        text(found, "/lastRun/error/detail"),
-    )
-}
-
-/// Follows a run to its end; a run that did not succeed is a failure of the command.
+/// Follows a run to its end; a run that did not succeed is a failure of the command. The server carries the run out whether
+/// somebody follows it or not.
 async fn follow(sync: &str, run: &str, client: &Client, output: Output) -> Result<(), Failure> {
-    let path = format!("{sync}/runs/{}", segment(run));
-    let bar = output.progress(0);
-    let ended = loop {
-        let found = client.get(&path).await?;
-        advance(&bar, &found);
-        if is_ended(&found) {
-            break found;
-        }
-        tokio::time::sleep(POLL).await;
+    let path = client.of_tenant(&format!("syncs/{}", segment(sync)));
+    let follower = Follower::new(client, &path, run, output);
+    let ended = tokio::select! {
+        ended = follower.ended() => ended?,
+        _ = tokio::signal::ctrl_c() => return Err(left(sync, run)),
     };
-    bar.finish_and_clear();
     match text(&ended, "/state").as_str() {
         "SUCCEEDED" => {
-            output.data(&ended, |ended| format!("succeeded: {}", counts(ended)));
+            output.data(&ended, |ended| format!("succeeded: {}", shown::counts(ended)));
             Ok(())
         }
-        state => Err(unsuccessful(state, &ended)),
+        _ => Err(shown::unsuccessful(sync, &ended)),
     }
 }
 
-fn is_ended(run: &Value) -> bool {
-    !matches!(text(run, "/state").as_str(), "PENDING" | "RUNNING")
+/// The follower went away; the run goes on.
+fn left(sync: &str, run: &str) -> Failure {
+    let mut failure = Failure::new(Exit::Interrupted, "the run goes on without you");
+    failure.problem = Some(json!({ "detail": failure.message, "run": run }));
+    failure.hint(format!("`keyferry sync watch {sync}` follows it again, `keyferry sync cancel {sync}` stops it"))
 }
 
-fn advance(bar: &ProgressBar, run: &Value) {
-    let changes = ["create", "update", "delete", "drift"];
-    let total = changes.iter().filter_map(|name| run.pointer(&format!("/counts/{name}"))?.as_u64()).sum();
-    let done = run.get("outcomes").and_then(Value::as_array).map_or(0, Vec::len);
-    bar.set_length(total);
-    bar.set_position(done as u64);
-    bar.set_message(text(run, "/state").to_lowercase());
-    bar.tick();
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn unsuccessful(state: &str, run: &Value) -> Failure {
-    let exit = if state == "BLOCKED" { Exit::Refused } else { Exit::Unavailable };
-    let mut failure = Failure::new(exit, format!("the run ended {}", state.to_lowercase()));
-    let outcomes = run.get("outcomes").and_then(Value::as_array).into_iter().flatten();
-    failure.details = outcomes
-        .filter(|outcome| text(outcome, "/result") != "OK")
-        .map(|outcome| format!("{}: {} {}", text(outcome, "/key"), text(outcome, "/result"), text(outcome, "/detail")))
-        .take(20)
-        .collect();
-    let error = text(run, "/error/detail");
-    if !error.is_empty() {
-        failure.details.insert(0, error);
+    #[test]
+    fn run_that_goes_on_is_watched_before_one_that_waits() {
+        let run = |id: u8, state: &str| json!({"id": id, "state": state});
+        let runs = [run(3, "PENDING"), run(2, "RUNNING"), run(1, "SUCCEEDED")];
+        assert_eq!(latest(&runs), Some(&runs[1]));
+        assert_eq!(latest(&runs[2..]), Some(&runs[2]));
+        assert_eq!(latest(&[]), None);
     }
-    failure.problem = Some(run.clone());
-    if state == "BLOCKED" {
-        failure.details.insert(0, blocked(run));
-        failure = failure.hint(format!("approve with `keyferry sync run ID --approve {}`", text(run, "/planHash")));
-    }
-    failure
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequest, Request, State};
 use http::header::CONTENT_TYPE;
+use keyferry_contract::Metadata;
 use utoipa_axum::routes;
 
 use crate::api::auth::Administrator;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Routes {
         .add(routes!(list, install))
         .add(routes!(read_one))
         .add(routes!(versions))
+        .add(routes!(metadata))
         .add(routes!(review))
         .add(routes!(activate))
         .add(routes!(roll_back))
@@ -108,6 +110,21 @@ async fn versions(
 ) -> Result<axum::Json<Page<PluginVersionOut>>, Problem> {
     let found = state.services.plugins.read(&ctx, &plugin).await?.value;
     Ok(axum::Json(Page::whole(PluginOut::from(found).into_versions())))
+}
+
+/// Read the metadata of the version that calls go to, else of the one installed last.
+#[utoipa::path(get, path = "/v1/plugins/{plugin}/metadata", operation_id = "plugins.metadata", tag = "plugins",
+    security(("bearer" = ["administrator"])), params(("plugin" = String, Path, description = "The plugin's id")),
+    responses((status = 200, description = "The document that the plugin describes itself with, by the published schema",
+        body = Object)))]
+async fn metadata(
+    State(state): State<ApiState>,
+    ctx: Administrator,
+    Path(plugin): Path<Slug>,
+) -> Result<Tagged<Metadata>, Problem> {
+    let found = state.services.plugins.read(&ctx, &plugin).await?.value;
+    let current = found.current().ok_or_else(|| Error::not_found("version"))?;
+    Ok(Tagged::by_content((**current.metadata).clone()))
 }
 
 /// Decide what a version may do. For the running version it holds from the next call on.

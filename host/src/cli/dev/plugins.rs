@@ -1,11 +1,8 @@
 //! Plugin sources: found, built, installed, and built anew when they change.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use notify::{EventKind, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
-
+use super::changes::Changes;
 use crate::app::App;
 use crate::build::{self, BuiltPlugin, Options};
 use crate::cli::args::DevArguments;
@@ -13,19 +10,18 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::service::context::HostCtx;
 
-/// Changes of one save come in a burst; building begins when they pause for so long.
-const SETTLE: Duration = Duration::from_millis(300);
-
 /// A component that was built.
 pub(super) struct Component {
     name: String,
     bytes: Vec<u8>,
+    /// Whether it was built just now, or found as an earlier build left it.
+    is_new: bool,
 }
 
 /// The folders to build: those given, else the bundled plugins of the checkout that this program was built from.
 pub(super) fn sources(arguments: &DevArguments) -> Result<Vec<PathBuf>, Failure> {
     if !arguments.plugins.is_empty() {
-        return Ok(arguments.plugins.clone());
+        return arguments.plugins.iter().map(|folder| found(folder)).collect();
     }
     let Some(bundled) = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join("plugins")) else {
         return Ok(Vec::new());
@@ -37,6 +33,11 @@ pub(super) fn sources(arguments: &DevArguments) -> Result<Vec<PathBuf>, Failure>
     Ok(folders)
 }
 
+fn found(folder: &Path) -> Result<PathBuf, Failure> {
+    let found = folder.canonicalize();
+    found.map_err(|error| Failure::usage(format!("`{}` cannot be found: {error}", folder.display())))
+}
+
 /// Builds what changed.
 pub(super) async fn build(sources: &[PathBuf], output: Output) -> Result<Vec<Component>, Failure> {
     let options = Options::from_environment()?;
@@ -46,7 +47,7 @@ pub(super) async fn build(sources: &[PathBuf], output: Output) -> Result<Vec<Com
 
 fn read(plugin: &BuiltPlugin) -> Result<Component, Failure> {
     let bytes = std::fs::read(&plugin.path).map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
-    Ok(Component { name: plugin.name.clone(), bytes })
+    Ok(Component { name: plugin.name.clone(), bytes, is_new: plugin.rebuilt })
 }
 
 /// Installs and activates components; one that fails is told, and the others go on.
@@ -68,35 +69,28 @@ pub(super) async fn install(
     Ok(())
 }
 
-/// Builds and installs anew whenever sources change; ends only when watching fails.
-pub(super) async fn watch(
-    arguments: &DevArguments,
-    sources: Vec<PathBuf>,
+/// Builds and installs anew whenever sources change. What cannot be built or installed is told, and what runs stays.
+pub(super) async fn reload(
+    mut changes: Changes,
+    sources: &[PathBuf],
     app: &App,
     host: &HostCtx,
     output: Output,
 ) -> Result<(), Failure> {
-    if arguments.no_reload || sources.is_empty() {
-        return std::future::pending().await;
-    }
-    let (changed, mut changes) = mpsc::channel(1);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let is_change = event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)));
-        // A full channel already tells of a change.
-        let _ = is_change.then(|| changed.try_send(()));
-    });
-    let mut watcher = watcher.map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
-    for source in &sources {
-        let watched = watcher.watch(&source.join("src"), RecursiveMode::Recursive);
-        watched.map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
-    }
-    while changes.recv().await.is_some() {
-        while tokio::time::timeout(SETTLE, changes.recv()).await.is_ok() {}
+    loop {
+        changes.next().await?;
         output.note("plugin sources changed");
-        match build(&sources, output).await {
-            Ok(components) => install(app, host, components, output).await?,
-            Err(failure) => output.failure(&failure),
+        match build(sources, output).await {
+            Ok(mut components) => {
+                components.retain(|component| component.is_new);
+                if components.is_empty() {
+                    output.note("nothing is to be built anew");
+                }
+                install(app, host, components, output).await?;
+            }
+            Err(failure) => {
+                output.failure(&failure.hint("the plugins stay as they are until the sources can be built"))
+            }
         }
     }
-    Ok(())
 }

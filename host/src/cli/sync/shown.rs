@@ -1,0 +1,144 @@
+//! Syncs, plans and runs as text: names only.
+
+use serde_json::Value;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::text;
+
+/// The most keys that a failure lists; `--json` has them all.
+const KEYS_MAX: usize = 20;
+
+/// A plan like a diff. `sync` is told how to approve it.
+pub(super) fn diff(plan: &Value, sync: &str) -> String {
+    let mut lines: Vec<String> =
+        plan.get("changes").and_then(Value::as_array).into_iter().flatten().map(change).collect();
+    lines.push(counts(plan));
+    let hash = text(plan, "/planHash");
+    lines.push(format!("plan {hash}"));
+    if let Some(blocked) = blocked(plan) {
+        lines.push(format!("blocked: {blocked}"));
+        lines.push(format!("approve it with: {}", approval(sync, &hash)));
+    }
+    lines.join("\n")
+}
+
+fn change(change: &Value) -> String {
+    let sign = match text(change, "/action").as_str() {
+        "CREATE" => '+',
+        "UPDATE" => '~',
+        "DELETE" => '-',
+        "ADOPT" => '=',
+        "IMPORT" => '<',
+        // Left as it is, or no longer ours.
+        _ => '!',
+    };
+    format!("{sign} {}  ({})", text(change, "/key"), text(change, "/reason"))
+}
+
+fn approval(sync: &str, hash: &str) -> String {
+    format!("keyferry sync run {sync} --approve {hash}")
+}
+
+/// What stands against a plan, where something does.
+fn blocked(holder: &Value) -> Option<String> {
+    holder.get("blocked").filter(|blocked| !blocked.is_null()).map(|blocked| text(blocked, "/detail"))
+}
+
+/// Counts that are not zero.
+pub(super) fn counts(holder: &Value) -> String {
+    let counts = holder.get("counts").and_then(Value::as_object).into_iter().flatten();
+    let shown: Vec<String> =
+        counts.filter(|(_, count)| count.as_u64() != Some(0)).map(|(name, count)| format!("{count} {name}")).collect();
+    if shown.is_empty() { "nothing to do".to_owned() } else { shown.join(", ") }
+}
+
+/// How a sync stands, and how its last run went.
+pub(super) fn status(found: &Value) -> String {
+    let (wanted, applied) = (text(found, "/wantedGeneration"), text(found, "/appliedGeneration"));
+    let mut lines =
+        vec![format!("{}: {} (generation {applied} of {wanted})", text(found, "/id"), text(found, "/state"))];
+    match text(found, "/lastRun/state") {
+        state if state.is_empty() => lines.push("no run yet".to_owned()),
+        state => lines.push(format!("last run: {state}")),
+    }
+    let error = text(found, "/lastRun/error/detail");
+    if !error.is_empty() {
+        lines.push(format!("  {error}"));
+    }
+    if text(found, "/state") == "BLOCKED" {
+        lines.push(format!("  approve with: {}", approval(&text(found, "/id"), &text(found, "/lastRun/planHash"))));
+    }
+    lines.join("\n")
+}
+
+/// The failure that a run is which did not succeed.
+pub(super) fn unsuccessful(sync: &str, run: &Value) -> Failure {
+    let state = text(run, "/state");
+    let mut failure = Failure::new(exit_of(run), format!("the run ended {}", state.to_lowercase()));
+    failure.details.extend(reason(run));
+    let outcomes: Vec<&Value> = run.get("outcomes").and_then(Value::as_array).into_iter().flatten().collect();
+    let failed = outcomes.iter().filter(|outcome| !matches!(text(outcome, "/result").as_str(), "OK" | "UNCHANGED"));
+    let failed: Vec<String> = failed.map(|outcome| outcome_line(outcome)).collect();
+    failure.details.extend(failed.iter().take(KEYS_MAX).cloned());
+    if failed.len() > KEYS_MAX {
+        failure.details.push(format!("and {} more keys; `--json` tells of all", failed.len() - KEYS_MAX));
+    }
+    failure.problem = Some(run.clone());
+    if state == "BLOCKED" {
+        return failure.hint(format!("approve it with: {}", approval(sync, &text(run, "/planHash"))));
+    }
+    failure
+}
+
+/// Why, in one sentence: what stands against the plan, else the error.
+fn reason(run: &Value) -> Option<String> {
+    let error = text(run, "/error/detail");
+    blocked(run).or_else(|| (!error.is_empty()).then_some(error))
+}
+
+/// Refused by the guard, by whoever cancelled the run or by the vendor; or to be mended first; else it may work another time.
+fn exit_of(run: &Value) -> Exit {
+    match (text(run, "/state").as_str(), text(run, "/error/class").as_str()) {
+        ("BLOCKED" | "CANCELLED", _) | (_, "AUTHENTICATION") => Exit::Refused,
+        (_, "CONFIGURATION") => Exit::Usage,
+        _ => Exit::Unavailable,
+    }
+}
+
+fn outcome_line(outcome: &Value) -> String {
+    let line = format!("{}: {}", text(outcome, "/key"), text(outcome, "/result"));
+    match text(outcome, "/detail") {
+        detail if detail.is_empty() => line,
+        detail => format!("{line}, {detail}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn long_lists_of_failed_keys_are_cut() {
+        let outcome = |n: usize| json!({"key": format!("K{n}"), "result": "FAILED", "detail": "no"});
+        let outcomes: Vec<Value> = (0..KEYS_MAX + 2).map(outcome).collect();
+        let failure = unsuccessful("app", &json!({"state": "PARTIAL", "outcomes": outcomes}));
+        assert_eq!(failure.details.len(), KEYS_MAX + 1);
+        assert_eq!(failure.details.last().map(String::as_str), Some("and 2 more keys; `--json` tells of all"));
+        assert_eq!(failure.details[0], "K0: FAILED, no");
+    }
+
+    #[test]
+    fn exit_code_tells_what_to_mend() {
+        for (class, exit) in [
+            (json!("AUTHENTICATION"), Exit::Refused),
+            (json!("CONFIGURATION"), Exit::Usage),
+            (json!("RETRY"), Exit::Unavailable),
+            (json!(null), Exit::Unavailable),
+        ] {
+            let failure = unsuccessful("app", &json!({"state": "FAILED", "error": {"class": class, "detail": "why"}}));
+            assert_eq!((failure.exit, failure.details.as_slice()), (exit, ["why".to_owned()].as_slice()));
+        }
+    }
+}
