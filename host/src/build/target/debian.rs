@@ -32,7 +32,8 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Fetches, checks and unpacks the sources of this compiler's library below `work`.
 pub(super) async fn sources(toolchain: &Toolchain, work: &Path, progress: &dyn Progress) -> Result<Sources> {
-    let mirror = Mirror::new(work.join("download"))?;
+    let root = mirror_of_apt(Path::new("/etc/apt")).unwrap_or_else(|| DEFAULT_MIRROR.to_owned());
+    let mirror = Mirror::new(root, work.join("download"))?;
     progress.line(&format!("looking for the library sources of rustc {} on {}", toolchain.release, mirror.root));
     let (rust_src, wasi_libc) = mirror.find(&toolchain.release).await?;
     let folder = work.join("sources");
@@ -55,10 +56,9 @@ struct Mirror {
 }
 
 impl Mirror {
-    fn new(downloads: PathBuf) -> Result<Self> {
+    fn new(root: String, downloads: PathBuf) -> Result<Self> {
         create_dir(&downloads)?;
         let client = reqwest::Client::builder().connect_timeout(CONNECT_LIMIT).timeout(FETCH_LIMIT).build();
-        let root = mirror_of_apt(Path::new("/etc/apt")).unwrap_or_else(|| DEFAULT_MIRROR.to_owned());
         let client = client.map_err(|error| Error::Fetch { url: root.clone(), problem: chain_of(&error) })?;
         Ok(Self { root, client, downloads })
     }
@@ -199,6 +199,8 @@ fn data_member(deb: &[u8]) -> Option<(String, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     fn member(name: &str, data: &[u8]) -> Vec<u8> {
@@ -219,6 +221,60 @@ mod tests {
         for cut in 0..deb.len() - 1 {
             assert_eq!(data_member(&deb[..cut]), None, "cut at {cut}");
         }
+    }
+
+    /// A mirror on loopback that has these files and nothing else.
+    async fn mirror(files: &'static [(&'static str, &'static str)]) -> (tempfile::TempDir, Mirror) {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let root = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                let length = stream.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..length]).into_owned();
+                let path = request.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
+                let (status, body) = match files.iter().find(|(name, _)| *name == path) {
+                    Some((_, body)) => ("200 OK", *body),
+                    None => ("404 Not Found", ""),
+                };
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                stream.write_all((head + body).as_bytes()).await.unwrap();
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::new(root, folder.path().join("download")).unwrap();
+        (folder, mirror)
+    }
+
+    #[tokio::test]
+    async fn file_is_taken_only_with_its_checksum() {
+        let (_folder, mirror) = mirror(&[("pool/x.deb", "abc")]).await;
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let file = mirror.fetch("pool/x.deb", abc).await.unwrap();
+        assert_eq!(fs::read_to_string(file).unwrap(), "abc");
+        let error = mirror.fetch("pool/x.deb", &abc.replace('b', "c")).await.unwrap_err();
+        assert!(matches!(error, Error::Untrusted { .. }), "{error}");
+        let error = mirror.fetch("pool/absent.deb", abc).await.unwrap_err();
+        assert!(matches!(&error, Error::Fetch { problem, .. } if problem.contains("404")), "{error}");
+    }
+
+    #[tokio::test]
+    async fn index_that_nobody_signed_is_not_taken_without_tls() {
+        let (_folder, mirror) =
+            mirror(&[("dists/sid/InRelease", "SHA256:\n 00 1 main/binary-amd64/Packages.xz\n")]).await;
+        let error = mirror.index("sid").await.unwrap_err();
+        assert!(matches!(error, Error::Untrusted { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn missing_sources_are_told_with_every_suite_that_could_not_be_read() {
+        let (_folder, mirror) = mirror(&[]).await;
+        let error = mirror.find("1.95.0").await.unwrap_err().to_string();
+        assert!(
+            error.contains("no rust-src 1.95.0") && SUITES.iter().all(|suite| error.contains(&format!("{suite}: "))),
+            "{error}"
+        );
     }
 
     #[test]
