@@ -81,8 +81,16 @@ async fn execute(arguments: Arguments, output: Output) -> Result<(), Failure> {
 
 fn completions(shell: clap_complete::Shell, output: Output) {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "keyferry", &mut script);
+    clap_complete::generate(shell, &mut visible_commands(), "keyferry", &mut script);
     output.raw(&String::from_utf8_lossy(&script));
+}
+
+/// The command line without what is hidden, which completion would offer all the same.
+fn visible_commands() -> clap::Command {
+    let all = Arguments::command();
+    let visible = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let command = clap::Command::new("keyferry").version(env!("CARGO_PKG_VERSION"));
+    command.args(all.get_arguments().cloned()).subcommands(visible)
 }
 
 async fn exchange(token: &TokenArguments, client: &Client, output: Output) -> Result<(), Failure> {

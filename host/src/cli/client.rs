@@ -154,9 +154,10 @@ async fn refused(response: Response) -> Failure {
     let exit = known.map_or(Exit::Unexpected, Exit::of);
     let mut failure = Failure::new(exit, format!("{detail} ({} {code})", status.as_u16()));
     let violations = problem.get("errors").and_then(Value::as_array).into_iter().flatten();
-    failure.details = violations
-        .map(|found| format!("{}: {}", super::output::text(found, "/pointer"), super::output::text(found, "/detail")))
-        .collect();
+    let violations = violations
+        .map(|found| format!("{}: {}", super::output::text(found, "/pointer"), super::output::text(found, "/detail")));
+    // One alone is told in the sentence already.
+    failure.details = violations.filter(|violation| violation != detail).collect();
     failure.problem = Some(problem);
     match known {
         Some(Code::Unauthenticated) => {

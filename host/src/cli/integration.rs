@@ -83,8 +83,9 @@ fn parameters_table(parameters: Option<&Value>) -> String {
         .into_iter()
         .flatten()
         .map(|found| {
-            let required = if found.get("required") == Some(&Value::Bool(true)) { "required" } else { "" };
-            vec![text(found, "/name"), text(found, "/type"), required.to_owned(), text(found, "/description")]
+            let marks = ["required", "secret"].into_iter().filter(|mark| found.get(mark) == Some(&Value::Bool(true)));
+            let marks = marks.collect::<Vec<_>>().join(", ");
+            vec![text(found, "/name"), text(found, "/type"), marks, text(found, "/description")]
         })
         .collect();
     table(&["name", "type", "", "description"], &rows)

@@ -49,7 +49,7 @@ impl Output {
         let lead = if failure.exit == Exit::Interrupted { "interrupted" } else { "error" };
         write_line(&mut err, &format!("{lead}: {}", failure.message));
         for detail in &failure.details {
-            write_line(&mut err, &format!("  {detail}"));
+            write_line(&mut err, &format!("  {}", detail.trim_end().replace('\n', "\n  ")));
         }
         if let Some(hint) = &failure.hint {
             write_line(&mut err, &format!("hint: {hint}"));

@@ -46,6 +46,9 @@ impl Progress {
     /// Tells how far it has come, and of what: `2 of 5 keys`.
     pub(super) fn advance(&mut self, done: u64, total: u64, noun: &str) {
         if let Shown::Bar(bar) = &self.shown {
+            if bar.length().is_none() {
+                bar.set_style(style("{spinner} {msg} [{bar:30}] {pos}/{len}"));
+            }
             bar.set_length(total);
             bar.set_position(done);
         } else {
@@ -71,9 +74,13 @@ impl Drop for Progress {
     }
 }
 
+/// How much there is to do is not known yet.
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg} [{bar:30}] {pos}/{len}");
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = ProgressBar::no_length().with_style(style("{spinner} {msg}"));
     bar.enable_steady_tick(TICK);
     bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

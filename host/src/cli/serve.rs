@@ -18,7 +18,13 @@ use crate::telemetry::{self, LogFormat};
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::chain(Exit::Usage, &error).hint("every option is described in host/config.default.toml")
+        let failure = match error {
+            ConfigError::Invalid(problems) => {
+                Self { details: problems, ..Self::usage("the configuration is not valid") }
+            }
+            error => Self::chain(Exit::Usage, &error),
+        };
+        failure.hint("every option is described in host/config.default.toml")
     }
 }
 

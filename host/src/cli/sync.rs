@@ -49,8 +49,11 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
         SyncCommand::Resume { id } => verb(client, output, &one(&id), "resume").await?,
         SyncCommand::Cancel { id } => verb(client, output, &one(&id), "cancel").await?,
         SyncCommand::Delete { id, remove_secrets } => {
-            let answer = client.delete(&format!("{}?removeSecrets={remove_secrets}", one(&id))).await?;
-            output.data(&answer, |_| format!("deleted sync `{id}`"));
+            client.delete(&format!("{}?removeSecrets={remove_secrets}", one(&id))).await?;
+            output.data(&json!({ "deleted": id }), |_| match remove_secrets {
+                true => format!("sync `{id}` goes as soon as its keys are gone from the destination"),
+                false => format!("deleted sync `{id}`"),
+            });
         }
     }
     Ok(())

@@ -101,7 +101,10 @@ fn described(shown: &Value) -> String {
         text(shown, "/canSync"),
     );
     let egress = table(&["egress", "host", "methods"], &egress);
-    let imports = format!("IMPORTS\n{}", words(shown.get("imports")).join("\n"));
+    let imports = match words(shown.get("imports")) {
+        none if none.is_empty() => "imports nothing".to_owned(),
+        imports => format!("IMPORTS\n{}", imports.join("\n")),
+    };
     let comparison = shown.get("comparison").map(compare::described);
     [heading, egress, imports].into_iter().chain(comparison).collect::<Vec<_>>().join("\n\n")
 }

@@ -25,6 +25,7 @@ const TOLD: [&str; 10] =
 /// Somebody who follows a run.
 pub(super) struct Follower<'a> {
     client: &'a Client,
+    run: String,
     path: String,
     progress: Progress,
     /// The last event that was seen; empty before the first.
@@ -40,6 +41,7 @@ impl<'a> Follower<'a> {
     pub(super) fn new(client: &'a Client, sync: &str, run: &str, output: Output) -> Self {
         Self {
             client,
+            run: run.to_owned(),
             path: format!("{sync}/runs/{}", segment(run)),
             progress: Progress::begin(output),
             seen: String::new(),
@@ -51,7 +53,7 @@ impl<'a> Follower<'a> {
 
     /// The run when it has ended, or stands still until somebody approves it.
     pub(super) async fn ended(mut self) -> Result<Value, Failure> {
-        self.progress.phase("waiting for its turn");
+        self.progress.phase(&format!("following run {}", self.run));
         loop {
             self.read_events().await;
             if let Some(run) = self.look().await?
