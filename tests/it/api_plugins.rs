@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyferry_contract::Metadata;
 use keyferry_tests::api::{Answer, TestApi};
 use keyferry_tests::fake_plugins::{FakePlugins, RIGHT, http, parameter_store};
 use serde_json::{Value, json};
@@ -178,10 +179,30 @@ async fn five_breakdowns_in_ten_minutes_mark_a_plugin_as_degraded() {
 }
 
 #[tokio::test]
+async fn metadata_is_that_of_the_running_version() {
+    let (api, _) = start().await;
+    let path = format!("{HTTP}/metadata");
+    api.admin().get(&path).await.problem(404, "not_found");
+    api.plugin(&http()).await;
+    upload(&api, &version("1.1.0")).await.expect(201);
+
+    let answered: Metadata = serde_json::from_value(api.admin().get(&path).await.expect(200).json).expect("metadata");
+    let installed: Metadata = serde_json::from_value(http()).expect("metadata");
+    assert_eq!(answered, installed);
+    api.admin().post(&format!("{HTTP}:activate"), &json!({})).await.expect(200);
+    assert_eq!(api.admin().get(&path).await.expect(200).json["version"], "1.1.0");
+}
+
+#[tokio::test]
 async fn only_administrators_manage_plugins() {
     let (api, _) = start().await;
     let (_, owner) = api.member("acme", "owner", "OWNER").await;
-    for (method, path) in [("GET", "/v1/plugins"), ("GET", HTTP), ("POST", "/v1/plugins/http:activate")] {
+    for (method, path) in [
+        ("GET", "/v1/plugins"),
+        ("GET", HTTP),
+        ("GET", "/v1/plugins/http/metadata"),
+        ("POST", "/v1/plugins/http:activate"),
+    ] {
         let answer = api.bearer(&owner).call(method.parse().expect("a method"), path, None).await;
         answer.problem(403, "scope_missing");
     }

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Request;
-use keyferry::service::context::Core;
-use keyferry::sync::{EngineOptions, SyncEngine};
+use keyferry::sync::SyncEngine;
 use keyferry_tests::api::{Answer, TestApi};
-use keyferry_tests::shelf::{Shelf, WaitingClock};
+use keyferry_tests::shelf::Shelf;
 use serde_json::{Value, json};
 
 const SYNCS: &str = "/v1/tenants/acme/syncs";
@@ -25,11 +24,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let shelf = Shelf::default();
         let api = TestApi::running(Arc::new(shelf.clone())).await;
-        let core = Core { clock: Arc::new(WaitingClock(api.clock.clone())), ..api.services.core.clone() };
-        let destinations = Arc::new(api.services.connections.clone());
-        let engine = SyncEngine::open(core, destinations, api.meter.clone(), EngineOptions::default()).await;
-        let engine = engine.expect("an engine");
-        api.services.syncs.plan_with(Arc::new(engine.clone()));
+        let engine = api.engine().await;
         api.tenant("acme").await;
         install(&api).await;
         let configs = "/v1/tenants/acme/integrations/shelf/configs";

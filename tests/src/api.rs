@@ -16,6 +16,7 @@ use keyferry::service::Services;
 use keyferry::service::context::Core;
 use keyferry::service::plugins::PluginPolicy;
 use keyferry::service::plugins::watch::WatchedRunner;
+use keyferry::sync::{EngineOptions, SyncEngine};
 use keyferry::telemetry::Metrics;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -23,6 +24,7 @@ use tower::ServiceExt as _;
 use crate::fake_plugins::FakePlugins;
 use crate::faulty_store::FaultyStore;
 use crate::outside::TestClock;
+use crate::shelf::WaitingClock;
 
 /// A host without a socket: its router, its services and its clock.
 #[derive(Clone)]
@@ -89,6 +91,21 @@ impl TestApi {
         let meter = Arc::new(Metrics::new());
         let router = api::router(services.clone(), meter.clone(), settings);
         Self { router, services, clock, store, meter, administrator: token.token.expose().clone() }
+    }
+
+    /// An engine that carries out the syncs of this host.
+    pub async fn engine(&self) -> SyncEngine {
+        let core = Core { clock: Arc::new(WaitingClock(self.clock.clone())), ..self.services.core.clone() };
+        let destinations = Arc::new(self.services.connections.clone());
+        let engine = SyncEngine::open(core, destinations, self.meter.clone(), EngineOptions::default());
+        let engine = engine.await.expect("an engine");
+        self.services.syncs.plan_with(Arc::new(engine.clone()));
+        engine
+    }
+
+    /// What answers requests.
+    pub fn router(&self) -> axum::Router {
+        self.router.clone()
     }
 
     /// A caller with a bearer token.

@@ -30,6 +30,21 @@ pub fn component(guest: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// A component that does nothing but describe itself with this metadata, which has no `sync`.
+///
+/// # Panics
+/// When the metadata is larger than a page of memory.
+#[must_use]
+pub fn describing(metadata: &Value) -> Vec<u8> {
+    let escaped = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let document = metadata.to_string();
+    let length = u16::try_from(document.len()).expect("metadata of a test is small");
+    let text = include_str!("../guests/describing.wat")
+        .replace("{{length}}", &escaped(&u32::from(length).to_le_bytes()))
+        .replace("{{document}}", &escaped(document.as_bytes()));
+    wat::parse_str(text).expect("the text of a guest is well-formed")
+}
+
 /// The name by which the runtime knows these bytes.
 #[must_use]
 pub fn digest(component: &[u8]) -> Digest {

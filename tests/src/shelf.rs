@@ -11,19 +11,42 @@ use keyferry::domain::destination::{
     OpaqueContext, Outcome, Scope,
 };
 use keyferry::domain::id::Digest;
-use keyferry::domain::plugin::CallFailure;
+use keyferry::domain::plugin::{CallFailure, Reported, ReportedKind};
 use keyferry::ports::clock::Clock;
 use keyferry::ports::plugin::{InspectFailure, Inspected, PluginCall, PluginRunner};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use crate::outside::TestClock;
 
+/// A key that the shelf does not take.
+pub const REFUSED: &str = "REFUSED";
+
 /// What stands on the shelf.
-#[derive(Clone, Default)]
-pub struct Shelf(Arc<Mutex<BTreeMap<String, String>>>);
+#[derive(Clone)]
+pub struct Shelf {
+    items: Arc<Mutex<BTreeMap<String, String>>>,
+    is_open: Arc<watch::Sender<bool>>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self { items: Arc::default(), is_open: Arc::new(watch::channel(true).0) }
+    }
+}
 
 impl Shelf {
+    /// Lets no change be carried out from now on: whoever asks for one waits.
+    pub fn close(&self) {
+        self.is_open.send_replace(false);
+    }
+
+    /// Lets changes be carried out again.
+    pub fn open(&self) {
+        self.is_open.send_replace(true);
+    }
+
     /// The component to install.
     #[must_use]
     pub fn component() -> Vec<u8> {
@@ -48,17 +71,29 @@ impl Shelf {
 
     /// What is there.
     pub fn items(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn carry_out(&self, change: &Change) -> Outcome {
         match change {
+            Change::Put { key, .. } if key == REFUSED => return Outcome::Failed(refusal()),
             Change::Put { key, value, .. } => self.put(key, value.expose()),
             Change::Delete { key, .. } => {
                 self.items().remove(key);
             }
         }
         Outcome::Applied(Applied::default())
+    }
+}
+
+fn refusal() -> Reported {
+    Reported {
+        kind: ReportedKind::InvalidItem,
+        message: "the shelf takes no such key".to_owned(),
+        field: None,
+        http_status: Some(422),
+        retry_after_ms: None,
+        request_id: None,
     }
 }
 
@@ -139,6 +174,7 @@ impl PluginRunner for Shelf {
         _: Option<&str>,
         _: Option<&OpaqueContext>,
     ) -> Result<Application, CallFailure> {
+        self.is_open.subscribe().wait_for(|is_open| *is_open).await.expect("the shelf outlives its calls");
         let outcomes = changes.iter().map(|change| self.carry_out(change)).collect();
         Ok(Application { outcomes, document_version: None })
     }

@@ -42,6 +42,12 @@ impl Client {
         &self.token
     }
 
+    /// Where the host serves, for instance `http://127.0.0.1:41234`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(super) async fn is_ready(&self) -> bool {
         self.attempt(Method::GET, "/readyz", None).await.is_ok_and(|answer| answer.status == 200)
     }
