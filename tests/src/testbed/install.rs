@@ -16,17 +16,20 @@ fn home() -> PathBuf {
     target.unwrap_or_else(|| checkout.join("target")).join("testbeds")
 }
 
-/// Installs into a folder that is keyed by what goes in, unless it is there already.
+/// Installs into a folder that is keyed by what goes in and by where it lies, unless it is there already: installed scripts
+/// name their interpreter by its path, and a target folder may be moved.
 ///
 /// # Panics
 /// When `fill` does.
 pub(super) fn once(name: &str, recipe: &str, fill: impl FnOnce(&Path)) -> PathBuf {
-    let key = data_encoding::HEXLOWER.encode(&Sha256::digest(recipe)).split_off(48);
-    let folder = home().join(format!("{name}-{key}"));
+    let place = home();
+    let digest = Sha256::new_with_prefix(place.as_os_str().as_encoded_bytes()).chain_update(recipe).finalize();
+    let key = data_encoding::HEXLOWER.encode(&digest).split_off(48);
+    let folder = place.join(format!("{name}-{key}"));
     if folder.join(COMPLETE).is_file() {
         return folder;
     }
-    fs::create_dir_all(home()).expect("the target folder is writable");
+    fs::create_dir_all(&place).expect("the target folder is writable");
     let lock = File::create(folder.with_extension("lock")).expect("the target folder is writable");
     lock.lock().expect("files can be locked");
     if !folder.join(COMPLETE).is_file() {

@@ -21,7 +21,7 @@ const CONFIG_RULE: &str = "must be a config's id";
 const PATH_RULE: &str = "must be an absolute folder path, like `/app/db`";
 
 /// Members of an answer that may be sent back, and mean nothing.
-const SHOWN_ONLY: [&str; 12] = [
+const SHOWN_ONLY: [&str; 13] = [
     "uid",
     "state",
     "wantedGeneration",
@@ -30,6 +30,7 @@ const SHOWN_ONLY: [&str; 12] = [
     "lastRun",
     "lastError",
     "retryAt",
+    "waiting",
     "pausedBecause",
     "isBeingDeleted",
     "createdAt",
