@@ -15,6 +15,7 @@ mod captured_log;
 mod cli;
 mod e2e;
 mod error_codes;
+mod infisical;
 mod openapi;
 mod plugin_build;
 mod plugin_metadata;
