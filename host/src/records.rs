@@ -14,6 +14,7 @@ pub mod integrations;
 pub mod key;
 pub mod ledger;
 pub mod located;
+pub mod overrides;
 pub mod plugins;
 pub mod row;
 pub mod runs;
@@ -21,6 +22,7 @@ pub mod secrets;
 pub mod sync_state;
 pub mod syncs;
 pub mod system;
+pub mod tags;
 pub mod tenant;
 pub mod transaction;
 

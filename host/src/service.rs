@@ -24,6 +24,7 @@ pub mod plugins;
 pub mod resolve;
 pub mod secrets;
 pub mod syncs;
+pub mod tags;
 pub mod tenants;
 
 use access::Access;
@@ -40,6 +41,7 @@ use plugins::catalogue::Catalogue;
 use plugins::{PluginPolicy, Plugins};
 use secrets::Secrets;
 use syncs::Syncs;
+use tags::Tags;
 use tenants::Tenants;
 
 /// All use-cases, as the edges reach them; cheap to clone.
@@ -58,6 +60,7 @@ pub struct Services {
     pub plugins: Plugins,
     pub secrets: Secrets,
     pub syncs: Syncs,
+    pub tags: Tags,
     pub tenants: Tenants,
 }
 
@@ -83,6 +86,7 @@ impl Services {
             plugins: Plugins::new(core.clone(), catalogue, policy),
             secrets: Secrets::new(core.clone()),
             syncs: Syncs::new(core.clone(), Arc::new(connections.clone())),
+            tags: Tags::new(core.clone()),
             tenants: Tenants::new(core.clone()),
             access,
             core,

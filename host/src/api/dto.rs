@@ -8,9 +8,11 @@ use http::{HeaderValue, StatusCode};
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::etag::Tagged;
 use super::fields::{At, read};
+use crate::domain::Secret;
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
 
@@ -38,6 +40,17 @@ pub(crate) struct Done;
 impl IntoResponse for Done {
     fn into_response(self) -> Response {
         StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+/// A value on its way to a caller who asked for it and may have it: the one place where a stored secret is serialized.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub(crate) struct Revealed(pub(crate) Secret<String>);
+
+impl Serialize for Revealed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
     }
 }
 

@@ -219,7 +219,7 @@ fn is_canonical(path: &str) -> bool {
     percent_encoding::percent_decode_str(path)
         .decode_utf8()
         .is_ok_and(|decoded| !decoded.chars().any(|c| c.is_control() || c == '\\'))
-        && !lower.contains("%2f")
+        && (!lower.contains("%2f") || infisical::ends_in_encoded_path(path))
 }
 
 /// The method as a label; whatever else was sent is one label.
@@ -256,6 +256,10 @@ mod tests {
             ("/v1/%2e%2E/tenants", false),
             ("/v1/.%2e", false),
             ("/v1/a%2Fb", false),
+            ("/api/v1/folders/p/dev/%2Fa%2fb", true),
+            ("/api/v1/folders/p%2fdev/a", false),
+            ("/api/v1/folders/p/dev/%2Fa/b", false),
+            ("/api/v1/folders/p/dev/%2Fa%2f..%2fb", true),
             ("/v1/a%5cb", false),
             ("/v1/a%00", false),
             ("/v1/a%0a", false),

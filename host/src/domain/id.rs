@@ -70,6 +70,12 @@ uids! {
     FolderUid;
     /// A secret, through all its versions and renames.
     SecretUid;
+    /// One import of one folder, through all its positions.
+    ImportUid;
+    /// A tag, through all its names.
+    TagUid;
+    /// What one identity holds in place of a secret's value.
+    OverrideUid;
     /// A CUSTOM integration.
     IntegrationUid;
     /// A connection (`config` on the wire).

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::transaction::{Transaction, View};
-use super::{Key, Kind};
+use super::{Key, Kind, located};
 use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::{Result, Timestamp};
@@ -16,6 +16,9 @@ pub struct Environment {
     pub slug: Slug,
     pub display_name: String,
     pub root: FolderUid,
+    /// Its place among the others where people look at them, from 1; 0 where none was ever given.
+    #[serde(default)]
+    pub position: u32,
     pub created_at: Timestamp,
     pub modified_at: Timestamp,
 }
@@ -91,7 +94,27 @@ pub async fn insert(tx: &mut Transaction, tenant: TenantUid, environment: &Envir
         return Ok(false);
     }
     tx.put_clear(&index, environment.uid.as_bytes());
+    located::note(tx, tenant, environment.uid.as_bytes());
     tx.put(&key(tenant, environment.uid), environment).await?;
+    Ok(true)
+}
+
+/// Moves the index entry of an environment to another slug; `false` when it is taken.
+///
+/// # Errors
+/// As [`Transaction::get_clear`].
+pub async fn move_index(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    environment: &Environment,
+    slug: &Slug,
+) -> Result<bool> {
+    let index = by_slug(tenant, slug);
+    if tx.get_clear(&index).await?.is_some() {
+        return Ok(false);
+    }
+    tx.delete(&by_slug(tenant, &environment.slug));
+    tx.put_clear(&index, environment.uid.as_bytes());
     Ok(true)
 }
 
@@ -99,4 +122,5 @@ pub async fn insert(tx: &mut Transaction, tenant: TenantUid, environment: &Envir
 pub fn remove(tx: &mut Transaction, tenant: TenantUid, environment: &Environment) {
     tx.delete(&by_slug(tenant, &environment.slug));
     tx.delete(&key(tenant, environment.uid));
+    located::forget(tx, environment.uid.as_bytes());
 }

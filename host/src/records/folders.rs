@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::transaction::{Transaction, View};
 use super::{Key, Kind, located};
-use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
+use crate::domain::id::{EnvironmentUid, FolderUid, ImportUid, TenantUid};
 use crate::domain::name::{FolderName, FolderPath};
 use crate::domain::{Error, Result, Timestamp};
 
@@ -30,6 +30,19 @@ pub struct FolderImports(pub Vec<FolderUid>);
 
 crate::json_record!(FolderImports, FolderImports);
 
+/// One import as a thing of its own: its uid stays when its position changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FolderImport {
+    pub uid: ImportUid,
+    /// The folder in which the others' secrets appear.
+    pub folder: FolderUid,
+    pub imported: FolderUid,
+    pub created_at: Timestamp,
+}
+
+crate::json_record!(FolderImport, FolderImport);
+
 /// The key of a folder.
 #[must_use]
 pub fn key(tenant: TenantUid, uid: FolderUid) -> Key {
@@ -46,6 +59,10 @@ fn imports_key(tenant: TenantUid, folder: FolderUid) -> Key {
 
 fn imported_by(tenant: TenantUid, imported: FolderUid, importing: FolderUid) -> Key {
     Key::new(tenant, Kind::FolderImportedBy).uid(imported.as_bytes()).uid(importing.as_bytes())
+}
+
+fn import_key(tenant: TenantUid, uid: ImportUid) -> Key {
+    Key::new(tenant, Kind::FolderImport).uid(uid.as_bytes())
 }
 
 /// The key that changes whenever something is put into a folder; deleting the folder requires its revision.
@@ -186,7 +203,11 @@ pub async fn remove(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) ->
     let members = members_key(tenant, folder.uid);
     tx.get_clear(&members).await?;
     tx.delete(&members);
-    write_imports(tx, tenant, folder.uid, &FolderImports::default()).await?;
+    let imports = imports_key(tenant, folder.uid);
+    for imported in tx.get::<FolderImports>(&imports).await?.unwrap_or_default().0 {
+        drop_import(tx, tenant, folder.uid, imported).await?;
+    }
+    tx.delete(&imports);
     remove_index(tx, tenant, folder);
     tx.delete(&key(tenant, folder.uid));
     located::forget(tx, folder.uid.as_bytes());
@@ -201,7 +222,7 @@ pub async fn imports(view: &View, tenant: TenantUid, folder: FolderUid) -> Resul
     Ok(view.get(&imports_key(tenant, folder)).await?.unwrap_or_default())
 }
 
-/// Replaces what a folder imports.
+/// Replaces what a folder imports; imports that stay keep their uids.
 ///
 /// # Errors
 /// As [`Transaction::put`].
@@ -210,20 +231,89 @@ pub async fn write_imports(
     tenant: TenantUid,
     folder: FolderUid,
     imports: &FolderImports,
+    now: Timestamp,
 ) -> Result<()> {
     let key = imports_key(tenant, folder);
     let before = tx.get::<FolderImports>(&key).await?.unwrap_or_default();
     for gone in before.0.iter().filter(|uid| !imports.0.contains(uid)) {
-        tx.delete(&imported_by(tenant, *gone, folder));
+        drop_import(tx, tenant, folder, *gone).await?;
     }
-    for imported in &imports.0 {
-        tx.put_clear(&imported_by(tenant, *imported, folder), &[]);
+    for imported in imports.0.iter().filter(|uid| !before.0.contains(uid)) {
+        let import = FolderImport { uid: ImportUid::generate(), folder, imported: *imported, created_at: now };
+        tx.put_clear(&imported_by(tenant, *imported, folder), import.uid.as_bytes());
+        located::note(tx, tenant, import.uid.as_bytes());
+        tx.put(&import_key(tenant, import.uid), &import).await?;
     }
     if imports.0.is_empty() {
         tx.delete(&key);
         return Ok(());
     }
     tx.put(&key, imports).await
+}
+
+async fn drop_import(tx: &mut Transaction, tenant: TenantUid, folder: FolderUid, imported: FolderUid) -> Result<()> {
+    let index = imported_by(tenant, imported, folder);
+    if let Some(uid) = import_uid(tx.get_clear(&index).await?) {
+        tx.delete(&import_key(tenant, uid));
+        located::forget(tx, uid.as_bytes());
+    }
+    tx.delete(&index);
+    Ok(())
+}
+
+fn import_uid(bytes: Option<Vec<u8>>) -> Option<ImportUid> {
+    bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).map(ImportUid::from_bytes)
+}
+
+/// As [`imports`], held to stand still until the transaction commits.
+///
+/// # Errors
+/// As [`Transaction::get`].
+pub async fn imports_for_update(tx: &mut Transaction, tenant: TenantUid, folder: FolderUid) -> Result<FolderImports> {
+    Ok(tx.get(&imports_key(tenant, folder)).await?.unwrap_or_default())
+}
+
+/// Lets an import lead to another folder, at the same position and under the same uid.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn retarget_import(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    import: &FolderImport,
+    imported: FolderUid,
+) -> Result<()> {
+    let mut imports = imports_for_update(tx, tenant, import.folder).await?;
+    for place in imports.0.iter_mut().filter(|place| **place == import.imported) {
+        *place = imported;
+    }
+    tx.delete(&imported_by(tenant, import.imported, import.folder));
+    tx.put_clear(&imported_by(tenant, imported, import.folder), import.uid.as_bytes());
+    tx.put(&import_key(tenant, import.uid), &FolderImport { imported, ..import.clone() }).await?;
+    tx.put(&imports_key(tenant, import.folder), &imports).await
+}
+
+/// The import with this uid.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn import(view: &View, tenant: TenantUid, uid: ImportUid) -> Result<Option<FolderImport>> {
+    view.get(&import_key(tenant, uid)).await
+}
+
+/// The import of `imported` by `folder`.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn import_of(
+    view: &View,
+    tenant: TenantUid,
+    folder: FolderUid,
+    imported: FolderUid,
+) -> Result<Option<FolderImport>> {
+    let Some(uid) = import_uid(view.get_clear(&imported_by(tenant, imported, folder)).await?) else { return Ok(None) };
+    let found = import(view, tenant, uid).await?;
+    Ok(found.filter(|import| import.folder == folder && import.imported == imported))
 }
 
 /// The folders that import `imported`, directly.

@@ -80,16 +80,24 @@ kinds! {
     SecretByName = 0x26, "secret-by-name";
     /// The imports of a folder, by folder uid.
     FolderImports = 0x28, "folder-imports";
-    /// Index: imported folder uid, importing folder uid.
+    /// Index: imported folder uid, importing folder uid -> import uid.
     FolderImportedBy = 0x29, "folder-imported-by";
     /// Index: keyed hash of a tag, secret uid.
     SecretByTag = 0x2a, "secret-by-tag";
     /// System range: tenant uid, folder uid: something under the folder changed. In clear.
     Dirty = 0x2b, "dirty";
-    /// Members of a parent, put blind by each child: parent uid.
+    /// Members of a folder, a tag or a secret, put blind by each of them: its uid.
     Members = 0x2c, "members";
     /// Index: folder uid that a reference reaches into, folder uid that holds it.
     FolderReferencedBy = 0x2d, "folder-referenced-by";
+    /// One import of a folder, by its own uid.
+    FolderImport = 0x2e, "folder-import";
+    /// A tag, by uid.
+    Tag = 0x2f, "tag";
+    /// Index: slug -> tag uid.
+    TagBySlug = 0x50, "tag-by-slug";
+    /// What an identity holds in place of a secret's value, by secret uid and identity uid.
+    PersonalOverride = 0x51, "personal-override";
     /// A CUSTOM integration, by uid.
     Integration = 0x30, "integration";
     /// Index: slug -> integration uid.

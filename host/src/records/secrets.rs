@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::transaction::{Transaction, View};
-use super::{Key, Kind, Record, RecordError, folders, located};
+use super::{Key, Kind, Record, RecordError, folders, located, overrides};
 use crate::domain::id::{FolderUid, IdentityUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Tag};
 use crate::domain::{Result, Secret, Timestamp};
@@ -24,6 +24,8 @@ pub struct SecretOverview {
     pub comment: String,
     pub tags: Vec<Tag>,
     pub metadata: BTreeMap<String, String>,
+    #[serde(flatten)]
+    pub hints: SecretHints,
     /// Kept versions, from old to new; never empty.
     pub versions: Vec<SecretVersion>,
     pub created_at: Timestamp,
@@ -31,6 +33,21 @@ pub struct SecretOverview {
 }
 
 crate::json_record!(SecretOverview, SecretOverview);
+
+/// What people and clients note beside a secret; the host itself acts on the first alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecretHints {
+    /// Whether a value whose references were followed is given with its line feeds written as `\n`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_multiline_encoding: Option<bool>,
+    /// At most 1,024 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reminder_note: Option<String>,
+    /// In days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reminder_repeat_days: Option<u32>,
+}
 
 impl SecretOverview {
     /// The number of the present version; versions count from 1.
@@ -79,6 +96,26 @@ fn by_name(tenant: TenantUid, folder: FolderUid, name: &SecretName) -> Key {
     Key::new(tenant, Kind::SecretByName).uid(folder.as_bytes()).text(name.as_str())
 }
 
+/// The secret with this uid.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn read(view: &View, tenant: TenantUid, uid: SecretUid) -> Result<Option<SecretOverview>> {
+    view.get(&overview_key(tenant, uid)).await
+}
+
+/// As [`read`], held to stand still until the transaction commits.
+///
+/// # Errors
+/// As [`Transaction::get`].
+pub async fn read_for_update(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    uid: SecretUid,
+) -> Result<Option<SecretOverview>> {
+    tx.get(&overview_key(tenant, uid)).await
+}
+
 /// The secret of this name in a folder, held to the record's own place, since the index stands in clear.
 ///
 /// # Errors
@@ -119,6 +156,35 @@ fn uid_in(bytes: Option<Vec<u8>>) -> Option<SecretUid> {
 /// As [`View::get`].
 pub async fn value(view: &View, tenant: TenantUid, uid: SecretUid, version: u64) -> Result<Option<Secret<String>>> {
     Ok(view.get::<SecretValue>(&value_key(tenant, uid, version)).await?.map(|value| value.0))
+}
+
+/// As [`value`], of the version that is the present one in this transaction.
+///
+/// # Errors
+/// As [`Transaction::get`].
+pub async fn present_value(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    overview: &SecretOverview,
+) -> Result<Option<Secret<String>>> {
+    let value = tx.get::<SecretValue>(&value_key(tenant, overview.uid, overview.version())).await?;
+    Ok(value.map(|value| value.0))
+}
+
+/// At most `limit` secrets of a tenant in the order of their uids, after the uid `after` where given.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn all(
+    view: &View,
+    tenant: TenantUid,
+    after: Option<SecretUid>,
+    limit: usize,
+) -> Result<Vec<SecretOverview>> {
+    let after = after.map(|uid| overview_key(tenant, uid));
+    let prefix = Key::new(tenant, Kind::SecretOverview);
+    let found = view.scan::<SecretOverview>(&prefix, after.as_ref().map(Key::as_bytes), limit).await?;
+    Ok(found.into_iter().map(|(_, overview)| overview).collect())
 }
 
 /// At most `limit` secrets of a folder, in the order of their names, after the name `after` where given.
@@ -183,18 +249,30 @@ pub async fn write(
     tx.put(&overview_key(tenant, kept.uid), &kept).await
 }
 
-/// Moves a secret to another name in its folder; the new name must have been found free with [`find_for_update`].
-pub fn move_index(tx: &mut Transaction, tenant: TenantUid, overview: &SecretOverview, name: &SecretName) {
+/// Moves the index entry of a secret to another name, or to another folder; the new place must have been found free with
+/// [`find_for_update`].
+pub fn move_index(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    overview: &SecretOverview,
+    (folder, name): (FolderUid, &SecretName),
+) {
     tx.delete(&by_name(tenant, overview.folder, &overview.name));
-    tx.put_clear(&by_name(tenant, overview.folder, name), overview.uid.as_bytes());
+    tx.put_clear(&by_name(tenant, folder, name), overview.uid.as_bytes());
+    tx.put_clear(&folders::members_key(tenant, folder), overview.uid.as_bytes());
 }
 
-/// Removes a secret with all its versions.
-pub fn remove(tx: &mut Transaction, tenant: TenantUid, overview: &SecretOverview) {
+/// Removes a secret with all its versions and what identities hold in place of its value.
+///
+/// # Errors
+/// As [`Transaction::get_clear`].
+pub async fn remove(tx: &mut Transaction, tenant: TenantUid, overview: &SecretOverview) -> Result<()> {
+    overrides::remove_all(tx, tenant, overview.uid).await?;
     tx.delete(&by_name(tenant, overview.folder, &overview.name));
     for version in &overview.versions {
         tx.delete(&value_key(tenant, overview.uid, version.number));
     }
     tx.delete(&overview_key(tenant, overview.uid));
     located::forget(tx, overview.uid.as_bytes());
+    Ok(())
 }

@@ -330,6 +330,15 @@ impl View {
             .collect()
     }
 
+    /// All keys that begin with `prefix`, in order.
+    ///
+    /// # Errors
+    /// `unavailable` when the store fails.
+    pub async fn keys(&self, prefix: &Key) -> Result<Vec<Key>> {
+        let items = self.items(prefix, None, usize::MAX).await?;
+        Ok(items.into_iter().map(|item| prefix.found(item.key)).collect())
+    }
+
     async fn items(&self, prefix: &Key, after: Option<&[u8]>, limit: usize) -> Result<Vec<crate::ports::kv::Item>> {
         let mut range = prefix.range();
         if let Some(after) = after {

@@ -30,6 +30,9 @@ pub(in crate::service) const TOKEN_LIFETIME_MAX_S: u64 = 365 * 24 * 3600;
 /// What an administrator may do in a tenant without being a member of it: everything but seeing values.
 const NOT_FOR_ADMINISTRATORS: Scope = Scope::SecretsReveal;
 
+/// Tenants of one identity that are listed at most.
+const MEMBERSHIPS_MAX: usize = 10_000;
+
 /// Authenticates and authorises.
 #[derive(Clone)]
 pub struct Access(Arc<Inner>);
@@ -257,10 +260,32 @@ impl Access {
             None => None,
         };
         if found.is_none() {
-            let violation = Violation::new("/projectId", violation::REQUIRED, "is required: this identity has no home project");
+            let violation =
+                Violation::new("/projectId", violation::REQUIRED, "is required: this identity has no home project");
             return Err(Error::invalid(vec![violation]));
         }
         member_of(&view, caller, found, "project", request_id).await
+    }
+
+    /// The caller in every tenant that it is a member of, in the order of their slugs; an API key opens one of them.
+    ///
+    /// # Errors
+    /// `unavailable` when the store fails.
+    pub async fn authorise_all(&self, caller: &Caller, request_id: &str) -> Result<Vec<TenantCtx>> {
+        let view = self.0.core.records.view().await?;
+        let mut found = Vec::new();
+        let memberships = rows::memberships_of(caller.principal.identity);
+        for (membership, _) in view.scan_clear(&memberships, None, MEMBERSHIPS_MAX).await? {
+            let Some(uid) = membership.components().last_chunk::<16>() else { continue };
+            let tenant = tenant_by_uid(&view, TenantUid::from_bytes(*uid)).await?;
+            match member_of(&view, caller, tenant, "project", request_id).await {
+                Ok(ctx) => found.push(ctx),
+                Err(error) if error.code() == Code::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        found.sort_by(|one, other| one.slug().cmp(other.slug()));
+        Ok(found)
     }
 
     /// That the caller administers the host.

@@ -1,15 +1,18 @@
 //! Folders and their imports.
 
+pub mod imports;
+mod remove;
+
 use super::audit;
 use super::context::{Core, TenantCtx};
-use super::resolve::folder_at;
+use super::resolve::{Resolver, Unresolved, folder_at};
 use crate::domain::access::Scope;
-use crate::domain::error::violation;
 use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
 use crate::domain::name::{FolderName, FolderPath, Slug};
-use crate::domain::{Code, Error, Result, Timestamp, Violation};
-use crate::records::folders::{self, Folder, FolderImports};
-use crate::records::{Transaction, environments, secrets};
+use crate::domain::{Code, Error, Result, Timestamp};
+use crate::records::environments::Environment;
+use crate::records::folders::{self, Folder};
+use crate::records::{Transaction, View, environments, secrets};
 use crate::transact;
 
 /// The most folders directly in one folder that a listing gives.
@@ -22,6 +25,31 @@ pub const IMPORTS_MAX: usize = 50;
 pub struct Place {
     pub environment: Slug,
     pub path: FolderPath,
+}
+
+/// A folder and where it stands.
+#[derive(Clone, Debug)]
+pub struct PlacedFolder {
+    pub folder: Folder,
+    pub environment: Environment,
+    pub path: FolderPath,
+}
+
+impl PlacedFolder {
+    /// Its environment and path.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { environment: self.environment.slug.clone(), path: self.path.clone() }
+    }
+}
+
+/// Whether a folder goes that is not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// It must be empty.
+    Refused,
+    /// All folders and secrets below go with it.
+    Removed,
 }
 
 /// Folders of a tenant.
@@ -64,6 +92,43 @@ impl Folders {
         folders::children(&view, ctx.tenant(), folder, CHILDREN_MAX).await
     }
 
+    /// All folders below a place with their paths, in the order of their paths; not the place itself.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `invalid_request` where they are too many.
+    pub async fn tree(&self, ctx: &TenantCtx, place: &Place) -> Result<Vec<PlacedFolder>> {
+        ctx.require(Scope::SecretsRead)?;
+        let view = self.core.records.view().await?;
+        let (_, root) = folder_at(&view, ctx.tenant(), &place.environment, &place.path).await?;
+        let mut found = Vec::new();
+        for uid in Resolver::new(&view, ctx.tenant(), Unresolved::Literal).tree(root).await? {
+            if uid != root {
+                found.push(placed(&view, ctx.tenant(), uid).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The folder at a place.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn read(&self, ctx: &TenantCtx, place: &Place) -> Result<PlacedFolder> {
+        ctx.require(Scope::SecretsRead)?;
+        let view = self.core.records.view().await?;
+        let (_, uid) = folder_at(&view, ctx.tenant(), &place.environment, &place.path).await?;
+        placed(&view, ctx.tenant(), uid).await
+    }
+
+    /// The folder with this uid.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn find(&self, ctx: &TenantCtx, uid: FolderUid) -> Result<PlacedFolder> {
+        ctx.require(Scope::SecretsRead)?;
+        placed(&self.core.records.view().await?, ctx.tenant(), uid).await
+    }
+
     /// Gives a folder another name.
     ///
     /// # Errors
@@ -73,117 +138,87 @@ impl Folders {
         let now = self.core.clock.now();
         let renamed = transact!(self.core.records, |tx| {
             let folder = self.named(&tx, ctx, place).await?;
-            if folder.name.as_ref() == Some(name) {
-                return Ok(folder);
-            }
-            let folder = Folder { modified_at: now, ..folder };
-            if !folders::rename(&mut tx, ctx.tenant(), &folder, name.clone()).await? {
-                return Err(Error::new(Code::AlreadyExists, "a folder with this name exists here"));
-            }
-            folders::mark_dirty(&mut tx, ctx.tenant(), folder.uid);
+            let renamed = rename(&mut tx, ctx, folder, name, now).await?;
             audit::record(&mut tx, ctx, now, "folders.update", place.path.to_string()).await?;
-            Folder { name: Some(name.clone()), ..folder }
+            renamed
         });
         Ok(renamed)
     }
 
-    /// Deletes a folder that holds neither folders nor secrets.
+    /// Gives folders other names, all or none.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `in_use`, `wrong_state` for the root.
-    pub async fn delete(&self, ctx: &TenantCtx, place: &Place) -> Result<()> {
+    /// `scope_missing`, `not_found`, `already_exists`, `wrong_state` for a root.
+    pub async fn rename_all(&self, ctx: &TenantCtx, renames: &[(FolderUid, FolderName)]) -> Result<Vec<PlacedFolder>> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
-            let folder = self.named(&tx, ctx, place).await?;
-            require_empty(&tx, ctx.tenant(), folder.uid, &place.path).await?;
-            folders::remove(&mut tx, ctx.tenant(), &folder).await?;
-            folders::mark_dirty(&mut tx, ctx.tenant(), folder.uid);
-            audit::record(&mut tx, ctx, now, "folders.delete", place.path.to_string()).await?;
+            for (uid, name) in renames {
+                let folder = tx.get::<Folder>(&folders::key(ctx.tenant(), *uid)).await?;
+                let folder = folder.ok_or_else(|| Error::not_found("folder"))?;
+                rename(&mut tx, ctx, folder, name, now).await?;
+                audit::record(&mut tx, ctx, now, "folders.update", uid.to_string()).await?;
+            }
         });
-        Ok(())
-    }
-
-    /// What a folder imports, in order; a later import wins over an earlier one.
-    ///
-    /// # Errors
-    /// `scope_missing`, `not_found`.
-    pub async fn imports(&self, ctx: &TenantCtx, place: &Place) -> Result<Vec<Place>> {
-        ctx.require(Scope::SecretsRead)?;
         let view = self.core.records.view().await?;
-        let (_, folder) = folder_at(&view, ctx.tenant(), &place.environment, &place.path).await?;
-        let mut places = Vec::new();
-        for imported in folders::imports(&view, ctx.tenant(), folder).await?.0 {
-            let (environment, path) = match folders::path_of(&view, ctx.tenant(), imported).await {
-                Ok(found) => found,
-                // An imported folder may be deleted; what is left of the import brings nothing.
-                Err(error) if error.code() == Code::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            if let Some(environment) = environments::read(&view, ctx.tenant(), environment).await? {
-                places.push(Place { environment: environment.slug, path });
-            }
+        let mut renamed = Vec::with_capacity(renames.len());
+        for (uid, _) in renames {
+            renamed.push(placed(&view, ctx.tenant(), *uid).await?);
         }
-        Ok(places)
-    }
-
-    /// Replaces what a folder imports.
-    ///
-    /// # Errors
-    /// `scope_missing`, `not_found` for the folder, `invalid_request` naming every import that does not exist or is the
-    /// folder itself.
-    pub async fn set_imports(&self, ctx: &TenantCtx, place: &Place, imports: &[Place]) -> Result<()> {
-        ctx.require(Scope::SecretsWrite)?;
-        let now = self.core.clock.now();
-        transact!(self.core.records, |tx| {
-            let (_, folder) = folder_at(tx.view(), ctx.tenant(), &place.environment, &place.path).await?;
-            let found = self.import_targets(&tx, ctx.tenant(), folder, imports).await?;
-            folders::write_imports(&mut tx, ctx.tenant(), folder, &FolderImports(found)).await?;
-            folders::mark_dirty(&mut tx, ctx.tenant(), folder);
-            audit::record(&mut tx, ctx, now, "imports.update", place.path.to_string()).await?;
-        });
-        Ok(())
-    }
-
-    async fn import_targets(
-        &self,
-        tx: &Transaction,
-        tenant: TenantUid,
-        folder: FolderUid,
-        imports: &[Place],
-    ) -> Result<Vec<FolderUid>> {
-        let mut found = Vec::new();
-        let mut violations = Vec::new();
-        for (index, import) in imports.iter().enumerate() {
-            let pointer = format!("/imports/{index}");
-            match folder_at(tx.view(), tenant, &import.environment, &import.path).await {
-                Ok((_, target)) if target == folder => {
-                    violations.push(Violation::new(pointer, violation::FORBIDDEN, "a folder cannot import itself"));
-                }
-                Ok((_, target)) if found.contains(&target) => {
-                    violations.push(Violation::new(pointer, violation::DUPLICATE, "this folder is imported twice"));
-                }
-                Ok((_, target)) => found.push(target),
-                Err(error) if error.code() == Code::NotFound => {
-                    violations.push(Violation::new(pointer, violation::UNKNOWN_REFERENCE, error.detail()));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if imports.len() > IMPORTS_MAX {
-            let detail = format!("a folder has at most {IMPORTS_MAX} imports");
-            violations.push(Violation::new("/imports", violation::TOO_LONG, detail));
-        }
-        if violations.is_empty() { Ok(found) } else { Err(Error::invalid(violations)) }
+        Ok(renamed)
     }
 
     async fn named(&self, tx: &Transaction, ctx: &TenantCtx, place: &Place) -> Result<Folder> {
         if place.path.segments().is_empty() {
-            return Err(Error::new(Code::WrongState, "the root of an environment is neither renamed nor deleted"));
+            return Err(is_root());
         }
         let (_, uid) = folder_at(tx.view(), ctx.tenant(), &place.environment, &place.path).await?;
         folders::read(tx.view(), ctx.tenant(), uid).await?.ok_or_else(|| Error::not_found("folder"))
     }
+}
+
+fn is_root() -> Error {
+    Error::new(Code::WrongState, "the root of an environment is neither renamed nor deleted")
+}
+
+async fn rename(
+    tx: &mut Transaction,
+    ctx: &TenantCtx,
+    folder: Folder,
+    name: &FolderName,
+    now: Timestamp,
+) -> Result<Folder> {
+    if folder.parent.is_none() {
+        return Err(is_root());
+    }
+    if folder.name.as_ref() == Some(name) {
+        return Ok(folder);
+    }
+    let folder = Folder { modified_at: now, ..folder };
+    if !folders::rename(tx, ctx.tenant(), &folder, name.clone()).await? {
+        return Err(Error::new(Code::AlreadyExists, "a folder with this name exists here"));
+    }
+    folders::mark_dirty(tx, ctx.tenant(), folder.uid);
+    Ok(Folder { name: Some(name.clone()), ..folder })
+}
+
+async fn placed(view: &View, tenant: TenantUid, uid: FolderUid) -> Result<PlacedFolder> {
+    let missing = || Error::not_found("folder");
+    let folder = folders::read(view, tenant, uid).await?.ok_or_else(missing)?;
+    let (environment, path) = folders::path_of(view, tenant, uid).await?;
+    let environment = environments::read(view, tenant, environment).await?.ok_or_else(missing)?;
+    Ok(PlacedFolder { folder, environment, path })
+}
+
+/// The folder at a place, which must be there. Its row must stand still until commit, so that what is put into it cannot
+/// outlive it.
+///
+/// # Errors
+/// `not_found`; else as [`Transaction::get`].
+pub(super) async fn hold(tx: &mut Transaction, tenant: TenantUid, place: &Place) -> Result<FolderUid> {
+    let (_, folder) = folder_at(tx.view(), tenant, &place.environment, &place.path).await?;
+    tx.get::<Folder>(&folders::key(tenant, folder)).await?.ok_or_else(|| Error::not_found("folder"))?;
+    Ok(folder)
 }
 
 /// The folder at a place, made with those above it where missing. The folder's row must stand still until commit, so that

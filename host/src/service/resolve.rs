@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
+use crate::domain::id::{EnvironmentUid, FolderUid, SecretUid, TenantUid};
 use crate::domain::name::SecretName;
 use crate::domain::reference::{self, Piece, Target};
-use crate::domain::{Code, Error, Result, Secret};
+use crate::domain::{Code, Error, Result, Secret, Timestamp};
 use crate::records::secrets::SecretOverview;
 use crate::records::{View, environments, folders, secrets};
 
@@ -46,6 +46,7 @@ pub struct Resolver<'v> {
     tenant: TenantUid,
     unresolved: Unresolved,
     touched: BTreeSet<FolderUid>,
+    used: BTreeMap<SecretUid, (u64, Timestamp)>,
     /// Only what is the same wherever it is referred to from.
     values: HashMap<(FolderUid, SecretName), Expanded>,
     followed: usize,
@@ -81,13 +82,20 @@ impl<'v> Resolver<'v> {
     /// A resolver over one view.
     #[must_use]
     pub fn new(view: &'v View, tenant: TenantUid, unresolved: Unresolved) -> Self {
-        Self { view, tenant, unresolved, touched: BTreeSet::new(), values: HashMap::new(), followed: 0 }
+        let (touched, used, values) = (BTreeSet::new(), BTreeMap::new(), HashMap::new());
+        Self { view, tenant, unresolved, touched, used, values, followed: 0 }
     }
 
     /// Every folder that was looked into: a change in any of them can change the outcome.
     #[must_use]
     pub fn touched(&self) -> &BTreeSet<FolderUid> {
         &self.touched
+    }
+
+    /// Every secret whose value went into the outcome, with its version and the time of its last change.
+    #[must_use]
+    pub const fn used(&self) -> &BTreeMap<SecretUid, (u64, Timestamp)> {
+        &self.used
     }
 
     /// All secrets of a folder by name: its own, else those of its imports, a later import before an earlier one.
@@ -135,6 +143,15 @@ impl<'v> Resolver<'v> {
         Ok(self.expanded(overview, Vec::new()).await?.value)
     }
 
+    /// The value `raw` with references followed, as if it were that of the secret `holder`.
+    ///
+    /// # Errors
+    /// As [`Resolver::value`].
+    pub async fn expand(&mut self, holder: &SecretOverview, raw: &Secret<String>) -> Result<Secret<String>> {
+        let trail = [(holder.folder, holder.name.clone())];
+        Ok(self.filled(raw, holder, &trail).await?.value)
+    }
+
     /// The folder and all below it, in the order of their paths.
     ///
     /// # Errors
@@ -155,7 +172,7 @@ impl<'v> Resolver<'v> {
     }
 
     /// The folder itself, then what it imports, in the order in which one wins over the next.
-    async fn sources(&mut self, folder: FolderUid) -> Result<Vec<FolderUid>> {
+    pub(super) async fn sources(&mut self, folder: FolderUid) -> Result<Vec<FolderUid>> {
         let mut found = Vec::new();
         let mut pending = vec![(folder, 0)];
         while let Some((next, depth)) = pending.pop() {
@@ -172,7 +189,7 @@ impl<'v> Resolver<'v> {
         Ok(found)
     }
 
-    async fn find(&mut self, folder: FolderUid, name: &SecretName) -> Result<Option<SecretOverview>> {
+    pub(super) async fn find(&mut self, folder: FolderUid, name: &SecretName) -> Result<Option<SecretOverview>> {
         for source in self.sources(folder).await? {
             if let Some(found) = secrets::find(self.view, self.tenant, source, name).await? {
                 return Ok(Some(found));
@@ -188,31 +205,42 @@ impl<'v> Resolver<'v> {
     ) -> Boxed<'a, Expanded> {
         Box::pin(async move {
             let place = (overview.folder, overview.name.clone());
+            self.used.insert(overview.uid, (overview.version(), overview.modified_at));
             let known = self.values.get(&place).filter(|known| trail.len() + known.height < DEPTH_MAX);
             if let Some(known) = known {
                 return Ok(known.clone());
             }
             let raw = self.raw(overview).await?;
             trail.push(place.clone());
-            let mut whole = Expanded::text(Secret::default());
-            let (mut tails, mut bytes) = (Vec::new(), 0);
-            for piece in reference::pieces(raw.expose()) {
-                let tail = self.expanded_piece(piece, overview, &trail).await?;
-                whole.is_cut |= tail.is_cut;
-                whole.height = whole.height.max(tail.height);
-                bytes += tail.value.expose().len();
-                tails.push(tail.value);
-                if bytes > EXPANDED_BYTES_MAX {
-                    return Err(too_long(overview));
-                }
-            }
-            let tails: Vec<&str> = tails.iter().map(|tail| tail.expose().as_str()).collect();
-            whole.value = Secret::new(tails.concat());
+            let whole = self.filled(&raw, overview, &trail).await?;
             if !whole.is_cut {
                 self.values.insert(place, whole.clone());
             }
             Ok(whole)
         })
+    }
+
+    async fn filled(
+        &mut self,
+        raw: &Secret<String>,
+        holder: &SecretOverview,
+        trail: &[(FolderUid, SecretName)],
+    ) -> Result<Expanded> {
+        let mut whole = Expanded::text(Secret::default());
+        let (mut tails, mut bytes) = (Vec::new(), 0);
+        for piece in reference::pieces(raw.expose()) {
+            let tail = self.expanded_piece(piece, holder, trail).await?;
+            whole.is_cut |= tail.is_cut;
+            whole.height = whole.height.max(tail.height);
+            bytes += tail.value.expose().len();
+            tails.push(tail.value);
+            if bytes > EXPANDED_BYTES_MAX {
+                return Err(too_long(holder));
+            }
+        }
+        let tails: Vec<&str> = tails.iter().map(|tail| tail.expose().as_str()).collect();
+        whole.value = Secret::new(tails.concat());
+        Ok(whole)
     }
 
     async fn raw(&self, overview: &SecretOverview) -> Result<Secret<String>> {
@@ -260,7 +288,7 @@ impl<'v> Resolver<'v> {
         self.expanded(&found, trail.to_vec()).await.map(Referred::Value)
     }
 
-    async fn place(&mut self, target: Target, holder: FolderUid) -> Result<Option<(FolderUid, SecretName)>> {
+    pub(super) async fn place(&mut self, target: Target, holder: FolderUid) -> Result<Option<(FolderUid, SecretName)>> {
         match target {
             Target::Local(name) => Ok(Some((holder, name))),
             Target::Absolute { environment, path, name } => {

@@ -1,6 +1,10 @@
 //! Secrets: set, list, read, delete, in batches and one by one.
 
+pub mod gather;
+mod moving;
+mod personal;
 mod read;
+pub mod tree;
 mod write;
 
 use std::collections::BTreeMap;
@@ -8,7 +12,7 @@ use std::collections::BTreeMap;
 use super::context::Core;
 use super::folders::Place;
 use crate::domain::name::{FolderPath, SecretName, Tag};
-use crate::domain::{Expected, Secret};
+use crate::domain::{Expected, Patch, Secret};
 use crate::records::secrets::SecretOverview;
 
 /// The greatest value, in bytes.
@@ -19,17 +23,26 @@ pub const COMMENT_CHARS_MAX: usize = 2_000;
 pub const TAGS_MAX: usize = 50;
 /// The most members of one secret's metadata; each name has at most 100 characters, each value 2,000.
 pub const METADATA_MAX: usize = 50;
+/// The greatest note of a reminder, in Unicode characters.
+pub const REMINDER_NOTE_CHARS_MAX: usize = 1_024;
 /// The most changes in one batch.
 pub const BATCH_MAX: usize = 1_000;
 
 /// What a write gives of a secret; what is left out stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct SecretChange {
+    /// Another name in the same folder; for a secret that is there already.
+    pub name: Option<SecretName>,
     /// Needed for a new secret.
     pub value: Option<Secret<String>>,
     pub comment: Option<String>,
     pub tags: Option<Vec<Tag>>,
     pub metadata: Option<BTreeMap<String, String>>,
+    pub skip_multiline_encoding: Patch<bool>,
+    /// At most [`REMINDER_NOTE_CHARS_MAX`].
+    pub reminder_note: Patch<String>,
+    /// In days.
+    pub reminder_repeat_days: Patch<u32>,
 }
 
 /// One secret to set in a batch.
@@ -48,12 +61,36 @@ pub struct BatchDelete {
     pub name: SecretName,
 }
 
+/// One step of an edit.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// In a folder that is there.
+    Set { set: BatchSet, presence: Presence },
+    /// Of a secret that is there.
+    Delete(BatchDelete),
+}
+
+/// Whether a secret is there before it is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is made where it is not.
+    Any,
+    /// It must not be there.
+    Absent,
+    /// It must be there.
+    Present,
+    /// Where it is not there, nothing happens.
+    OnlyIfPresent,
+}
+
 /// What became of one secret.
 #[derive(Clone, Debug)]
 pub struct Written {
     pub overview: SecretOverview,
     pub path: FolderPath,
     pub effect: Effect,
+    /// Only where it was asked for by somebody who may see it.
+    pub value: Option<Secret<String>>,
 }
 
 /// How a write changed a secret.
@@ -63,6 +100,7 @@ pub enum Effect {
     Updated,
     /// The secret was already as wanted; no version was made.
     Unchanged,
+    Deleted,
 }
 
 /// What a read gives.

@@ -2,7 +2,7 @@
 
 use super::access::{self, tenant_by_slug};
 use super::audit;
-use super::context::{Core, HostCtx};
+use super::context::{Core, HostCtx, TenantCtx};
 use super::identities::{erase, key_uid, keys_of};
 use crate::domain::access::Role;
 use crate::domain::error::violation;
@@ -100,6 +100,16 @@ impl Tenants {
         let known = tenant_by_slug(&view, &slug).await?.ok_or_else(|| Error::not_found("tenant"))?;
         let found = view.get_with_version::<TenantRecord>(&rows::tenant(known.uid)).await?;
         Ok(found.ok_or_else(|| Error::not_found("tenant"))?.map(Tenant::from))
+    }
+
+    /// The tenant that the caller is authorised for.
+    ///
+    /// # Errors
+    /// `not_found` when it is gone by now.
+    pub async fn describe(&self, ctx: &TenantCtx) -> Result<Tenant> {
+        let view = self.core.records.view().await?;
+        let found = access::tenant_by_uid(&view, ctx.tenant()).await?;
+        found.map(Tenant::from).ok_or_else(|| Error::not_found("project"))
     }
 
     /// At most `limit` tenants, after the cursor of the page before.

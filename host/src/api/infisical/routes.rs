@@ -2,9 +2,22 @@
 
 use crate::api::router::Routes;
 
+pub(crate) mod environments;
+pub(crate) mod folders;
+pub(crate) mod imports;
+pub(crate) mod projects;
+pub(crate) mod secrets;
+pub(crate) mod tags;
 pub(crate) mod universal_auth;
 
 /// Every route of this dialect.
 pub(crate) fn all() -> Routes {
-    Routes::new().merge(universal_auth::routes())
+    Routes::new()
+        .merge(environments::routes())
+        .merge(folders::routes())
+        .merge(imports::routes())
+        .merge(projects::routes())
+        .merge(secrets::routes())
+        .merge(tags::routes())
+        .merge(universal_auth::routes())
 }

@@ -18,7 +18,7 @@ use crate::api::state::ApiState;
 use crate::domain::name::Slug;
 use crate::domain::{Version, Versioned};
 use crate::records::environments::Environment;
-use crate::service::environments::NewEnvironment;
+use crate::service::environments::{EnvironmentChange, NewEnvironment};
 
 pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list, create)).add(routes!(read_one, update, delete))
@@ -44,7 +44,7 @@ impl Read for NewEnvironment {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let slug = fields.required("slug", read::name::<Slug>);
         let display_name = fields.optional("displayName", read::filled_text(DISPLAY_NAME_MAX));
-        Some(Self { slug: slug?, display_name: display_name? })
+        Some(Self { slug: slug?, display_name: display_name?, position: None })
     }
 }
 
@@ -164,7 +164,8 @@ async fn update(
     Json(patch): Json<EnvironmentPatch>,
 ) -> Result<Tagged<EnvironmentOut>, Problem> {
     let environments = &state.services.environments;
-    Ok(tagged(environments.update(&ctx, &environment, &patch.display_name, &expected).await?))
+    let change = EnvironmentChange { display_name: Some(patch.display_name), ..EnvironmentChange::default() };
+    Ok(tagged(environments.update(&ctx, &environment, &change, &expected).await?))
 }
 
 /// Delete an environment that is empty.

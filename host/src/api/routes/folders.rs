@@ -18,7 +18,7 @@ use crate::api::state::ApiState;
 use crate::domain::name::{FolderName, FolderPath, Slug};
 use crate::domain::{Version, Versioned};
 use crate::records::folders::Folder;
-use crate::service::folders::{IMPORTS_MAX, Place};
+use crate::service::folders::{Contents, IMPORTS_MAX, Place};
 
 pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list, create, rename, delete)).add(routes!(imports, set_imports))
@@ -213,7 +213,7 @@ async fn delete(
     Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
 ) -> Result<Done, Problem> {
-    state.services.folders.delete(&ctx, &place(environment, query.path)).await?;
+    state.services.folders.delete(&ctx, &place(environment, query.path), Contents::Refused).await?;
     Ok(Done)
 }
 
@@ -231,6 +231,7 @@ async fn imports(
     Query(query): Query<PathQuery>,
 ) -> Result<Tagged<ImportsBody>, Problem> {
     let found = state.services.folders.imports(&ctx, &place(environment, query.path)).await?;
+    let found: Vec<Place> = found.iter().map(|import| import.imported.place()).collect();
     Ok(Tagged::by_content(body(&found)))
 }
 

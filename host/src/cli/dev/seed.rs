@@ -28,7 +28,7 @@ pub(super) async fn session(app: &App) -> Result<Session, Failure> {
     unless_there(app.services.tenants.create(&host, tenant).await.map(drop))?;
     let ctx = access.authorise(&caller, super::TENANT, "dev").await?;
     for name in ENVIRONMENTS {
-        let new = NewEnvironment { slug: slug(name)?, display_name: None };
+        let new = NewEnvironment { slug: slug(name)?, display_name: None, position: None };
         unless_there(app.services.environments.create(&ctx, &new).await.map(drop))?;
     }
     Ok(Session { host, token })

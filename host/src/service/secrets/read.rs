@@ -101,7 +101,7 @@ impl Secrets {
         Ok(all.into_values().filter(|found| after.is_none_or(|after| found.name > *after)).take(limit).collect())
     }
 
-    async fn audit_reveal(&self, ctx: &TenantCtx, resource: String) -> Result<()> {
+    pub(super) async fn audit_reveal(&self, ctx: &TenantCtx, resource: String) -> Result<()> {
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
             audit::record(&mut tx, ctx, now, "secrets.reveal", resource.clone()).await?;

@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use super::{
-    BATCH_MAX, BatchDelete, BatchSet, COMMENT_CHARS_MAX, Effect, METADATA_MAX, SecretChange, Secrets, TAGS_MAX,
-    VALUE_BYTES_MAX, Written,
+    BATCH_MAX, BatchDelete, BatchSet, COMMENT_CHARS_MAX, Edit, Effect, METADATA_MAX, Presence, REMINDER_NOTE_CHARS_MAX,
+    SecretChange, Secrets, TAGS_MAX, VALUE_BYTES_MAX, Written,
 };
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::{FolderUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Slug};
-use crate::domain::{Code, Error, Expected, Result, Timestamp, Version, Violation};
-use crate::records::secrets::{SecretOverview, SecretVersion};
+use crate::domain::{Code, Error, Expected, Patch, Result, Secret, Timestamp, Version, Violation};
+use crate::records::secrets::{SecretHints, SecretOverview, SecretVersion};
 use crate::records::{Transaction, folders as folder_records, secrets};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
-use crate::service::folders::{Place, ensure};
+use crate::service::folders::{Place, ensure, hold};
 use crate::service::resolve::{folder_at, referenced_folders};
+use crate::service::tags;
 use crate::transact;
 
 impl Secrets {
@@ -61,6 +62,32 @@ impl Secrets {
         self.apply(ctx, environment, sets, deletes).await
     }
 
+    /// Makes, changes, renames and deletes secrets one step after another, all steps or none. What comes back tells of each that
+    /// was set or deleted, in order; with `show` together with its value, where the caller may see it.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found` for the environment, a folder or a secret, `already_exists` also for a name that a secret is to
+    /// be given, `invalid_request` with every violation.
+    pub async fn edit(&self, ctx: &TenantCtx, environment: &Slug, edits: &[Edit], show: bool) -> Result<Vec<Written>> {
+        let violations = check_edits(edits);
+        if !violations.is_empty() {
+            return Err(Error::invalid(violations));
+        }
+        ctx.require(Scope::SecretsWrite)?;
+        let show = show && ctx.scopes().contains(&Scope::SecretsReveal);
+        let now = self.core.clock.now();
+        let written = transact!(self.core.records, |tx| {
+            let mut work = Writing::new(&mut tx, ctx, now);
+            let mut written = Vec::with_capacity(edits.len());
+            for edit in edits {
+                written.extend(work.edit(environment, edit, show).await?);
+            }
+            work.finish();
+            written
+        });
+        Ok(written)
+    }
+
     /// Deletes one secret with all its versions.
     ///
     /// # Errors
@@ -74,7 +101,7 @@ impl Secrets {
             let found = secrets::find_for_update(&mut tx, ctx.tenant(), folder, name).await?;
             let found = found.ok_or_else(|| Error::not_found("secret"))?;
             expected.check(Version::of(&found))?;
-            secrets::remove(&mut tx, ctx.tenant(), &found);
+            secrets::remove(&mut tx, ctx.tenant(), &found).await?;
             folder_records::mark_dirty(&mut tx, ctx.tenant(), folder);
             audit::record(&mut tx, ctx, now, "secrets.delete", found.uid.to_string()).await?;
         });
@@ -91,13 +118,13 @@ impl Secrets {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         let written = transact!(self.core.records, |tx| {
-            let mut work = Writing { tx: &mut tx, ctx, now, changed: BTreeSet::new() };
+            let mut work = Writing::new(&mut tx, ctx, now);
             work.delete_all(environment, deletes).await?;
             let mut written = Vec::with_capacity(sets.len());
             for set in sets {
                 written.push(work.set(environment, set).await?);
             }
-            work.finish().await?;
+            work.finish();
             written
         });
         Ok(written)
@@ -105,14 +132,18 @@ impl Secrets {
 }
 
 /// One batch in the making.
-struct Writing<'a> {
-    tx: &'a mut Transaction,
-    ctx: &'a TenantCtx,
-    now: Timestamp,
-    changed: BTreeSet<FolderUid>,
+pub(super) struct Writing<'a> {
+    pub(super) tx: &'a mut Transaction,
+    pub(super) ctx: &'a TenantCtx,
+    pub(super) now: Timestamp,
+    pub(super) changed: BTreeSet<FolderUid>,
 }
 
-impl Writing<'_> {
+impl<'a> Writing<'a> {
+    pub(super) fn new(tx: &'a mut Transaction, ctx: &'a TenantCtx, now: Timestamp) -> Self {
+        Self { tx, ctx, now, changed: BTreeSet::new() }
+    }
+
     fn tenant(&self) -> TenantUid {
         self.ctx.tenant()
     }
@@ -131,11 +162,55 @@ impl Writing<'_> {
             Some(found) => self.update(found, &set.change).await?,
             None => (self.create(folder, &set.name, &set.change).await?, Effect::Created),
         };
+        self.note(folder, effect, &set.change).await?;
+        Ok(Written { overview, path: set.path.clone(), effect, value: None })
+    }
+
+    async fn note(&mut self, folder: FolderUid, effect: Effect, change: &SecretChange) -> Result<()> {
         if effect != Effect::Unchanged {
             self.changed.insert(folder);
-            self.note_references(folder, &set.change).await?;
+            self.note_references(folder, change).await?;
         }
-        Ok(Written { overview, path: set.path.clone(), effect })
+        Ok(())
+    }
+
+    async fn edit(&mut self, environment: &Slug, edit: &Edit, show: bool) -> Result<Option<Written>> {
+        let (Edit::Set { set: BatchSet { path, name, .. }, .. } | Edit::Delete(BatchDelete { path, name })) = edit;
+        let place = Place { environment: environment.clone(), path: path.clone() };
+        let folder = hold(self.tx, self.ctx.tenant(), &place).await?;
+        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, name).await?;
+        let present = || Error::not_found("secret");
+        let (overview, effect) = match (edit, found) {
+            (Edit::Set { presence: Presence::OnlyIfPresent, .. }, None) => return Ok(None),
+            (Edit::Set { presence: Presence::Present, .. } | Edit::Delete(_), None) => return Err(present()),
+            (Edit::Set { presence: Presence::Absent, .. }, Some(found)) => return Err(taken(&found.name)),
+            (Edit::Set { set, .. }, None) => (self.create(folder, name, &set.change).await?, Effect::Created),
+            (Edit::Set { set, .. }, Some(found)) => self.update(found, &set.change).await?,
+            (Edit::Delete(_), Some(found)) => (found, Effect::Deleted),
+        };
+        let value = if show { self.shown_value(&overview, edit).await? } else { None };
+        match edit {
+            Edit::Set { set, .. } => self.note(folder, effect, &set.change).await?,
+            Edit::Delete(_) => self.remove(&overview).await?,
+        }
+        Ok(Some(Written { overview, path: path.clone(), effect, value }))
+    }
+
+    /// The present value. Where it was not sent along, showing it is a reveal.
+    async fn shown_value(&mut self, overview: &SecretOverview, edit: &Edit) -> Result<Option<Secret<String>>> {
+        if let Edit::Set { set, .. } = edit
+            && set.change.value.is_some()
+        {
+            return Ok(set.change.value.clone());
+        }
+        self.audit("secrets.reveal", overview).await?;
+        secrets::present_value(self.tx, self.ctx.tenant(), overview).await
+    }
+
+    pub(super) async fn remove(&mut self, found: &SecretOverview) -> Result<()> {
+        secrets::remove(self.tx, self.ctx.tenant(), found).await?;
+        self.changed.insert(found.folder);
+        self.audit("secrets.delete", found).await
     }
 
     async fn create(&mut self, folder: FolderUid, name: &SecretName, change: &SecretChange) -> Result<SecretOverview> {
@@ -150,10 +225,12 @@ impl Writing<'_> {
             comment: change.comment.clone().unwrap_or_default(),
             tags: change.tags.clone().unwrap_or_default(),
             metadata: change.metadata.clone().unwrap_or_default(),
+            hints: hints(SecretHints::default(), change),
             versions: vec![self.version(1)],
             created_at: self.now,
             modified_at: self.now,
         };
+        tags::attach(self.tx, self.ctx, &overview, self.now).await?;
         secrets::insert(self.tx, self.ctx.tenant(), &overview, value).await?;
         self.audit("secrets.create", &overview).await?;
         Ok(overview)
@@ -168,10 +245,18 @@ impl Writing<'_> {
             comment: change.comment.clone().unwrap_or_else(|| found.comment.clone()),
             tags: change.tags.clone().unwrap_or_else(|| found.tags.clone()),
             metadata: change.metadata.clone().unwrap_or_else(|| found.metadata.clone()),
+            hints: hints(found.hints.clone(), change),
             ..found.clone()
         };
+        if let Some(name) = change.name.as_ref().filter(|name| **name != found.name) {
+            self.take_name(&found, name).await?;
+            updated.name = name.clone();
+        }
         if value.is_none() && updated == found {
             return Ok((found, Effect::Unchanged));
+        }
+        if updated.tags != found.tags {
+            tags::attach(self.tx, self.ctx, &updated, self.now).await?;
         }
         if value.is_some() {
             updated.versions.push(self.version(found.version() + 1));
@@ -182,8 +267,17 @@ impl Writing<'_> {
         Ok((updated, Effect::Updated))
     }
 
-    async fn differs(&self, found: &SecretOverview, value: &str) -> Result<bool> {
-        let stored = secrets::value(self.tx.view(), self.tenant(), found.uid, found.version()).await?;
+    async fn take_name(&mut self, found: &SecretOverview, name: &SecretName) -> Result<()> {
+        let place = (found.folder, name);
+        if secrets::find_for_update(self.tx, self.ctx.tenant(), found.folder, name).await?.is_some() {
+            return Err(taken(name));
+        }
+        secrets::move_index(self.tx, self.ctx.tenant(), found, place);
+        Ok(())
+    }
+
+    async fn differs(&mut self, found: &SecretOverview, value: &str) -> Result<bool> {
+        let stored = secrets::present_value(self.tx, self.ctx.tenant(), found).await?;
         Ok(stored.is_none_or(|stored| stored.expose() != value))
     }
 
@@ -192,7 +286,16 @@ impl Writing<'_> {
     }
 
     async fn note_references(&mut self, folder: FolderUid, change: &SecretChange) -> Result<()> {
-        let Some(value) = change.value.as_ref().filter(|value| value.expose().contains("${")) else { return Ok(()) };
+        match &change.value {
+            Some(value) => self.note_references_of(folder, value).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn note_references_of(&mut self, folder: FolderUid, value: &Secret<String>) -> Result<()> {
+        if !value.expose().contains("${") {
+            return Ok(());
+        }
         for target in referenced_folders(self.tx.view(), self.tenant(), folder, value).await? {
             folder_records::add_referrer(self.tx, self.ctx.tenant(), target, folder);
         }
@@ -218,22 +321,45 @@ impl Writing<'_> {
         };
         let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &delete.name).await?;
         let Some(found) = found else { return Ok(false) };
-        secrets::remove(self.tx, self.ctx.tenant(), &found);
-        self.changed.insert(folder);
-        self.audit("secrets.delete", &found).await?;
+        self.remove(&found).await?;
         Ok(true)
     }
 
-    async fn audit(&mut self, action: &'static str, overview: &SecretOverview) -> Result<()> {
+    pub(super) async fn audit(&mut self, action: &'static str, overview: &SecretOverview) -> Result<()> {
         audit::record(self.tx, self.ctx, self.now, action, overview.uid.to_string()).await
     }
 
-    async fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) {
         for folder in &self.changed {
             folder_records::mark_dirty(self.tx, self.ctx.tenant(), *folder);
         }
-        Ok(())
     }
+}
+
+pub(super) fn taken(name: &SecretName) -> Error {
+    Error::new(Code::AlreadyExists, format!("a secret with the name `{name}` exists here"))
+}
+
+fn hints(found: SecretHints, change: &SecretChange) -> SecretHints {
+    SecretHints {
+        skip_multiline_encoding: change.skip_multiline_encoding.clone().apply(found.skip_multiline_encoding),
+        reminder_note: change.reminder_note.clone().apply(found.reminder_note),
+        reminder_repeat_days: change.reminder_repeat_days.clone().apply(found.reminder_repeat_days),
+    }
+}
+
+fn check_edits(edits: &[Edit]) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if edits.len() > BATCH_MAX {
+        let detail = format!("a batch has at most {BATCH_MAX} changes; this one has {}", edits.len());
+        violations.push(Violation::new("/secrets", violation::TOO_LONG, detail));
+    }
+    for (index, edit) in edits.iter().enumerate() {
+        if let Edit::Set { set, .. } = edit {
+            check(&set.change, &format!("/secrets/{index}"), &mut violations);
+        }
+    }
+    violations
 }
 
 fn check_batch(sets: &[BatchSet], deletes: &[BatchDelete]) -> Vec<Violation> {
@@ -262,7 +388,7 @@ fn twice(pointer: String) -> Violation {
     Violation::new(pointer, violation::DUPLICATE, "this secret stands twice in the batch")
 }
 
-fn check(change: &SecretChange, pointer: &str, violations: &mut Vec<Violation>) {
+pub(super) fn check(change: &SecretChange, pointer: &str, violations: &mut Vec<Violation>) {
     let mut too_long = |member: &str, detail: String| {
         violations.push(Violation::new(format!("{pointer}/{member}"), violation::TOO_LONG, detail));
     };
@@ -271,6 +397,13 @@ fn check(change: &SecretChange, pointer: &str, violations: &mut Vec<Violation>) 
     }
     if change.comment.as_ref().is_some_and(|comment| comment.chars().count() > COMMENT_CHARS_MAX) {
         too_long("comment", format!("a comment has at most {COMMENT_CHARS_MAX} characters"));
+    }
+    let note = match &change.reminder_note {
+        Patch::Set(note) => note.chars().count(),
+        Patch::Keep | Patch::Clear => 0,
+    };
+    if note > REMINDER_NOTE_CHARS_MAX {
+        too_long("reminderNote", format!("the note of a reminder has at most {REMINDER_NOTE_CHARS_MAX} characters"));
     }
     if change.tags.as_ref().is_some_and(|tags| tags.len() > TAGS_MAX) {
         too_long("tags", format!("a secret has at most {TAGS_MAX} tags"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::world::{World, place, slug, values};
 use crate::domain::sync::{RunState, SyncState, Trigger};
+use crate::service::folders::Contents;
 
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -119,7 +120,7 @@ async fn a_vanished_source_pauses_the_sync_and_empties_nothing() {
     world.run().await;
     world.unset("/app", "K000").await;
     world.unset("/app", "K001").await;
-    world.folders().delete(&world.ctx, &place("prod", "/app")).await.expect("an empty folder");
+    world.folders().delete(&world.ctx, &place("prod", "/app"), Contents::Refused).await.expect("an empty folder");
     world.engine.run_due().await.expect("a store");
     world.pass(QUIET).await;
     assert_eq!(world.view().await.state, SyncState::Paused);

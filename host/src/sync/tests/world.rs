@@ -124,7 +124,7 @@ impl World {
         let ctx = tenant(&core).await;
         let environments = Environments::new(core.clone());
         for slug in ["prod", "lib"] {
-            let new = NewEnvironment { slug: slug.parse().expect("a slug"), display_name: None };
+            let new = NewEnvironment { slug: slug.parse().expect("a slug"), display_name: None, position: None };
             environments.create(&ctx, &new).await.expect("an environment");
         }
         let engine = engine(core.clone(), &destination).await;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::dto::Revealed;
 use crate::api::fields::{Fields, Read, read};
 use crate::api::page::Paging;
 use crate::api::routes::folders::PATH_RULE;
+use crate::domain::Expected;
 use crate::domain::error::violation;
 use crate::domain::name::{FolderPath, SecretName, Slug, Tag};
-use crate::domain::{Expected, Secret};
 use crate::service::secrets::{
     BATCH_MAX, BatchDelete, BatchSet, Effect, METADATA_MAX, ReadOptions, SecretChange, SecretRead, TAGS_MAX,
     VALUE_BYTES_MAX, Written,
@@ -38,7 +39,7 @@ impl Read for SecretChange {
         let comment = fields.optional("comment", read::text(2_000));
         let tags = fields.optional("tags", read::list(TAGS_MAX, read::name::<Tag>));
         let metadata = fields.optional("metadata", read::map(METADATA_MAX, read::text(2_000)));
-        Some(Self { value: value?, comment: comment?, tags: tags?, metadata: metadata? })
+        Some(Self { value: value?, comment: comment?, tags: tags?, metadata: metadata?, ..Self::default() })
     }
 }
 
@@ -198,17 +199,6 @@ struct VersionOut {
     created_by: String,
 }
 
-/// A value on its way to a caller who asked for it and may have it: the one place where a secret is serialized.
-#[derive(ToSchema)]
-#[schema(value_type = String)]
-struct Revealed(Secret<String>);
-
-impl Serialize for Revealed {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose())
-    }
-}
-
 impl From<&SecretRead> for SecretOut {
     fn from(read: &SecretRead) -> Self {
         let overview = &read.overview;
@@ -286,6 +276,7 @@ impl From<&Written> for BatchItem {
                 Effect::Created => "CREATED",
                 Effect::Updated => "UPDATED",
                 Effect::Unchanged => "UNCHANGED",
+                Effect::Deleted => "DELETED",
             },
         }
     }
