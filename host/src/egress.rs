@@ -31,7 +31,6 @@ use broker::AssumedRoles;
 use pool::Pool;
 use session::HyperSession;
 
-pub use address::{InvalidNetwork, Network};
 pub use pattern::{HostRule, InvalidHostRule};
 pub use policy::{EgressPolicy, Loopback};
 pub use record::{Outcome, RequestObserver, RequestRecord};

@@ -12,7 +12,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use super::idempotency::{Keyed, Turned};
-use super::middleware::{RequestId, is_exempt};
+use super::middleware::{self, RequestId, is_exempt};
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::domain::access::Scope;
@@ -25,7 +25,7 @@ use crate::service::context::{HostCtx, TenantCtx};
 pub(crate) const API_KEY_HEADER: &str = "x-api-key";
 
 /// Somebody whose credential is good.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Authenticated {
     pub(crate) caller: Caller,
     pub(crate) request_id: RequestId,
@@ -35,14 +35,21 @@ impl FromRequestParts<ApiState> for Authenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let caller = state.services.access.authenticate(presented(&parts.headers)?).await?;
+        // A request is authenticated once, however many extractors ask: it is one use of a token, and one of a bucket.
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(known.clone());
+        }
+        let address = middleware::address(&parts.extensions);
+        let caller = state.services.access.authenticate(presented(&parts.headers)?, address).await?;
         if let Some(principals) = &state.principals
             && !is_exempt(&parts.extensions)
         {
             principals.take(caller.principal().identity, state.clock.now())?;
         }
         let request_id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
-        Ok(Self { caller, request_id })
+        let known = Self { caller, request_id };
+        parts.extensions.insert(known.clone());
+        Ok(known)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What handlers take from a request. Every rejection is a problem, and these are the only ways to a body.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use http::request::Parts;
 use http_body_util::BodyExt as _;
 
 use super::fields::{self, Read};
+use super::middleware::{self, RequestId};
 use super::problem::Problem;
 use crate::domain::{Code, Error};
 
@@ -90,6 +93,22 @@ async fn collect(mut body: Body, announced: Option<usize>, bytes_max: usize) -> 
         return Err(Error::new(Code::BodyTooLarge, format!("the body may have at most {bytes_max} bytes")));
     }
     Ok(kept.freeze())
+}
+
+/// From where a request comes, and its id: for what is asked without a credential.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) request_id: RequestId,
+}
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let request_id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
+        Ok(Self { address: middleware::address(&parts.extensions), request_id })
+    }
 }
 
 /// A query string, read by its type.

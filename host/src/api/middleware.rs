@@ -201,7 +201,8 @@ pub(crate) fn is_exempt(extensions: &Extensions) -> bool {
     })
 }
 
-fn address(extensions: &Extensions) -> Option<IpAddr> {
+/// From where a request comes, as the server sees it; none for a request that came through no socket.
+pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }
 

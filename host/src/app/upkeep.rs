@@ -1,4 +1,4 @@
-//! What the host does for itself while it serves: deletions that a crash cut off, expired answers, and a look at every row.
+//! What the host does for itself while it serves: deletions that a crash cut off, what has expired, and a look at every row.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use crate::service::Services;
 use crate::store::RedbStore;
 
-/// How often answers kept for idempotency keys are swept.
+/// How often answers kept for idempotency keys, and sessions of access tokens, are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// How often the whole store is looked through, in sweeps.
 const SCRUB_EVERY_SWEEPS: u32 = 24;
@@ -25,6 +25,9 @@ pub(super) fn begin(services: Services, store: Arc<RedbStore>) -> JoinHandle<()>
             tokio::time::sleep(SWEEP_EVERY).await;
             if let Err(error) = services.idempotency.sweep().await {
                 tracing::error!(error = &error as &dyn std::error::Error, "expired answers could not be swept");
+            }
+            if let Err(error) = services.access.sweep().await {
+                tracing::error!(error = &error as &dyn std::error::Error, "sessions that are over could not be swept");
             }
             if round % SCRUB_EVERY_SWEEPS == 0 {
                 scrub(&store).await;

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::address::{Network, Reach, faces, reach};
+use super::address::{Reach, faces, reach};
 use super::pattern::{Host, HostRule, Target};
+use crate::domain::network::Network;
 
 /// Where requests may go beyond the public internet. Plain data: the default opens nothing.
 #[derive(Clone, Debug, Default)]

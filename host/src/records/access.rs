@@ -12,6 +12,7 @@ use super::key::{Key, Kind};
 use crate::domain::Timestamp;
 use crate::domain::access::{Role, Scope};
 use crate::domain::id::{IdentityUid, KeyUid, TenantUid};
+use crate::domain::login::LoginPolicy;
 use crate::ports::sealer::KeyedHash;
 
 /// A machine identity, stored.
@@ -30,11 +31,21 @@ pub struct IdentityRecord {
     pub token_ttl_s: u64,
     /// Tokens issued before this are refused.
     pub tokens_valid_from: Timestamp,
+    #[serde(default)]
+    pub login: LoginPolicy,
     pub created_at: Timestamp,
     pub modified_at: Timestamp,
 }
 
 crate::json_record!(IdentityRecord, Identity);
+
+impl IdentityRecord {
+    /// How long a token is good for at most, by renewals, in seconds from its first issue.
+    #[must_use]
+    pub fn token_max_ttl_s(&self) -> u64 {
+        self.login.token_max_ttl_s.max(self.token_ttl_s)
+    }
+}
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +74,12 @@ pub struct AccessKeyRecord {
     pub scopes: BTreeSet<Scope>,
     /// Keyed hash of the secret part.
     pub hash: KeyedHash,
+    /// How often a client secret was exchanged.
+    #[serde(default)]
+    pub uses: u64,
+    /// How often it may be; 0: any number of times, and then `uses` is not counted.
+    #[serde(default)]
+    pub uses_max: u64,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -92,6 +109,20 @@ impl MembershipRecord {
         scopes
     }
 }
+
+/// What is remembered of access tokens that follow each other by renewal: only where they were revoked, or their uses are
+/// counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenSessionRecord {
+    pub is_revoked: bool,
+    /// Requests that were made with these tokens.
+    pub uses: u64,
+    /// When the last of them ends at the latest; the row is of no use after that.
+    pub ends_at: Timestamp,
+}
+
+crate::json_record!(TokenSessionRecord, TokenSession);
 
 /// The keys that access tokens are signed with, stored.
 #[derive(Clone, Serialize, Deserialize)]
@@ -171,6 +202,18 @@ pub fn membership_of(identity: IdentityUid, tenant: TenantUid) -> Key {
 #[must_use]
 pub fn memberships_of(identity: IdentityUid) -> Key {
     Key::system(Kind::MembershipOfIdentity).uid(identity.as_bytes())
+}
+
+/// Where all sessions of access tokens stand.
+#[must_use]
+pub fn token_sessions() -> Key {
+    Key::system(Kind::TokenSession)
+}
+
+/// Where a session of access tokens stands.
+#[must_use]
+pub fn token_session(session: &[u8; 16]) -> Key {
+    token_sessions().uid(session)
 }
 
 /// Where the signing keys stand.

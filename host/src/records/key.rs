@@ -32,6 +32,8 @@ kinds! {
     SystemKeys = 0x01, "system-keys";
     /// A tenant's wrapped keys; in clear, they protect themselves.
     TenantKeys = 0x02, "tenant-keys";
+    /// System range: access tokens of one session that are revoked or counted, by session id.
+    TokenSession = 0x03, "token-session";
     /// System range: a tenant, by uid.
     Tenant = 0x10, "tenant";
     /// System range, index: slug -> tenant uid.

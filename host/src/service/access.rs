@@ -3,12 +3,14 @@
 //! [`TenantCtx`] and [`HostCtx`] are made here and nowhere else.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::context::{Core, HostCtx, TenantCtx};
 use crate::domain::access::{Principal, PrincipalSource, Scope};
 use crate::domain::error::violation;
 use crate::domain::id::{IdentityUid, KeyUid, TenantUid};
+use crate::domain::login::{TOKEN_LIFETIME_MAX_S, admits};
 use crate::domain::name::Slug;
 use crate::domain::{Code, Error, Result, Secret, Timestamp, Violation};
 use crate::ports::sealer::{HashPurpose, KeyedHash, TenantSealer};
@@ -18,15 +20,17 @@ use crate::records::{Records, Transaction, View, located};
 use crate::transact;
 
 pub(crate) mod jwt;
+mod lockouts;
+mod login;
 pub(crate) mod secret_key;
+mod tokens;
 
-use jwt::{Issuer, TokenFault};
+use jwt::Issuer;
+use lockouts::Lockouts;
 use secret_key::SecretKey;
 
 /// Who our tokens are for.
 const AUDIENCE: &str = "keyferry";
-/// The longest life of an access token of our own identities: one year.
-pub(in crate::service) const TOKEN_LIFETIME_MAX_S: u64 = 365 * 24 * 3600;
 /// What an administrator may do in a tenant without being a member of it: everything but seeing values.
 const NOT_FOR_ADMINISTRATORS: Scope = Scope::SecretsReveal;
 
@@ -41,6 +45,7 @@ struct Inner {
     core: Core,
     issuer: Issuer,
     keys: Vec<SigningKey>,
+    lockouts: Lockouts,
 }
 
 /// A credential as a request carries it.
@@ -92,6 +97,8 @@ impl Caller {
 pub struct AccessToken {
     pub token: Secret<String>,
     pub expires_in_s: u64,
+    /// How long it can be good for at most, by renewals, counted from the first issue.
+    pub max_ttl_s: u64,
 }
 
 /// The one answer to every credential that is not good.
@@ -109,38 +116,27 @@ impl Access {
             lifetime_max_s: TOKEN_LIFETIME_MAX_S,
         };
         jwt::self_test(&issuer, &keys, core.clock.now()).map_err(Error::internal)?;
-        Ok(Self(Arc::new(Inner { core, issuer, keys })))
+        Ok(Self(Arc::new(Inner { core, issuer, keys, lockouts: Lockouts::default() })))
     }
 
-    /// Finds out who presents this credential.
+    /// Finds out who presents this credential from this address; a token whose uses are limited is used once.
     ///
     /// # Errors
     /// `unauthenticated`, the same for everything that can be wrong with it; `unavailable` when the store fails.
-    pub async fn authenticate(&self, presented: Presented<'_>) -> Result<Caller> {
+    pub async fn authenticate(&self, presented: Presented<'_>, address: Option<IpAddr>) -> Result<Caller> {
         let view = self.0.core.records.view().await?;
         match presented {
-            Presented::Bearer(token) => self.by_token(&view, token).await,
-            Presented::ApiKey(text) => self.by_api_key(&view, text).await,
+            Presented::Bearer(token) => self.by_token(&view, token, address).await,
+            Presented::ApiKey(text) => self.by_api_key(&view, text, address).await,
         }
     }
 
-    async fn by_token(&self, view: &View, token: &str) -> Result<Caller> {
-        let now = self.0.core.clock.now();
-        let claims = jwt::verify(&self.0.issuer, &self.0.keys, token, now).map_err(|fault| refused(&fault))?;
-        let uid: IdentityUid = claims.sub.parse().map_err(|_| unauthenticated())?;
-        let identity = active_identity(view, uid).await?;
-        let issued_at = Timestamp::from_unix_ms(i64::try_from(claims.iat).unwrap_or(0).saturating_mul(1000));
-        // `iat` has whole seconds: a token of the second in which tokens were revoked is revoked.
-        if issued_at < identity.tokens_valid_from {
-            return Err(unauthenticated());
-        }
-        let expires_at = Timestamp::from_unix_ms(i64::try_from(claims.exp).unwrap_or(0).saturating_mul(1000));
-        Ok(Caller { principal: principal(&identity, PrincipalSource::AccessToken), key: None, expires_at })
-    }
-
-    async fn by_api_key(&self, view: &View, text: &str) -> Result<Caller> {
+    async fn by_api_key(&self, view: &View, text: &str, address: Option<IpAddr>) -> Result<Caller> {
         let key = self.stored_key(view, KeyPurpose::ApiKey, text).await?;
         let identity = active_identity(view, key.identity).await?;
+        if !admits(&identity.login.token_networks, address) {
+            return Err(unauthenticated());
+        }
         let tenant = key.tenant.ok_or_else(unauthenticated)?;
         Ok(Caller {
             principal: principal(&identity, PrincipalSource::ApiKey),
@@ -169,31 +165,6 @@ impl Access {
     /// The keyed hash under which a key is stored.
     pub(in crate::service) fn key_hash(sealer: &dyn TenantSealer, purpose: KeyPurpose, key: &SecretKey) -> KeyedHash {
         sealer.hash(KEY_HASH, &key_parts(purpose, &secret_key::digest(key.text.expose())))
-    }
-
-    /// Exchanges a client id (the identity's uid) and a client secret for an access token.
-    ///
-    /// # Errors
-    /// `unauthenticated` for every pair that is not good.
-    pub async fn exchange(&self, client_id: &str, client_secret: &Secret<String>) -> Result<AccessToken> {
-        let view = self.0.core.records.view().await?;
-        let key = self.stored_key(&view, KeyPurpose::ClientSecret, client_secret.expose()).await?;
-        let uid: IdentityUid = client_id.parse().map_err(|_| unauthenticated())?;
-        if key.identity != uid {
-            return Err(unauthenticated());
-        }
-        let identity = active_identity(&view, uid).await?;
-        self.issue(&identity)
-    }
-
-    /// Signs an access token for an identity.
-    pub(in crate::service) fn issue(&self, identity: &IdentityRecord) -> Result<AccessToken> {
-        let key = self.0.keys.last().ok_or_else(|| Error::internal(TokenFault::Key))?;
-        let expires_in_s = identity.token_ttl_s.min(TOKEN_LIFETIME_MAX_S);
-        let now = self.0.core.clock.now();
-        let token =
-            jwt::issue(&self.0.issuer, key, &identity.uid.to_string(), now, expires_in_s).map_err(Error::internal)?;
-        Ok(AccessToken { token: Secret::new(token), expires_in_s })
     }
 
     /// What the caller may do in a tenant.
@@ -288,6 +259,20 @@ impl Access {
         Ok(found)
     }
 
+    /// What the caller may do in the home of an identity: the routes of the Infisical dialect name the identity alone.
+    ///
+    /// # Errors
+    /// `not_found`, the same for an identity that does not exist and for one whose home the caller has no part in.
+    pub async fn authorise_home_of(&self, caller: &Caller, uid: IdentityUid, request_id: &str) -> Result<TenantCtx> {
+        let view = self.0.core.records.view().await?;
+        let identity: Option<IdentityRecord> = view.get(&rows::identity(uid)).await?;
+        let found = match identity.and_then(|identity| identity.home) {
+            Some(home) => tenant_by_uid(&view, home).await?,
+            None => None,
+        };
+        member_of(&view, caller, found, "identity", request_id).await
+    }
+
     /// That the caller administers the host.
     ///
     /// # Errors
@@ -322,11 +307,6 @@ async fn only_tenant(view: &View, identity: IdentityUid) -> Result<Option<Tenant
     let memberships = view.scan_clear(&rows::memberships_of(identity), None, 2).await?;
     let [(only, _)] = memberships.as_slice() else { return Ok(None) };
     Ok(only.components().last_chunk::<16>().map(|bytes| TenantUid::from_bytes(*bytes)))
-}
-
-fn refused(fault: &TokenFault) -> Error {
-    tracing::debug!(reason = %fault, "an access token was refused");
-    unauthenticated()
 }
 
 /// What a caller may do in a tenant; none when it has no part in it.

@@ -6,21 +6,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::access::{self, AccessToken, TOKEN_LIFETIME_MAX_S};
+use super::access::{self, AccessToken};
 use super::audit;
 use super::context::{Core, TenantCtx};
 use crate::domain::access::{Principal, PrincipalSource, Role, Scope};
 use crate::domain::id::{IdentityUid, KeyUid, TenantUid};
+use crate::domain::login::{LoginChange, LoginPolicy, TOKEN_TTL_DEFAULT_S};
 use crate::domain::name::Label;
 use crate::domain::{Code, Error, Expected, Result, Timestamp, Version, Versioned};
-use crate::records::access::{self as rows, IdentityRecord, MembershipRecord};
+use crate::records::access::{self as rows, AccessKeyRecord, IdentityRecord, KeyPurpose, MembershipRecord};
 use crate::records::{Transaction, View};
 use crate::transact;
 
 /// How long an access token is good for when nobody says: 30 days.
-pub const TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// The longest and the shortest life of an access token, in seconds.
-pub const TOKEN_TTL_RANGE_S: std::ops::RangeInclusive<u64> = 60..=TOKEN_LIFETIME_MAX_S;
+pub const TOKEN_TTL_DEFAULT: Duration = Duration::from_secs(TOKEN_TTL_DEFAULT_S);
 /// The identity that the first start makes.
 const BOOTSTRAP_NAME: &str = "administrator";
 
@@ -44,12 +43,15 @@ pub struct Member {
     /// Whether the tenant is the identity's home.
     pub is_home: bool,
     pub token_ttl: Duration,
+    /// What bounds its access tokens and client secrets.
+    pub login: LoginPolicy,
     pub created_at: Timestamp,
     pub modified_at: Timestamp,
 }
 
 impl Member {
     fn new(tenant: TenantUid, identity: IdentityRecord, membership: MembershipRecord) -> Self {
+        let token_max_ttl_s = identity.token_max_ttl_s();
         Self {
             uid: identity.uid,
             name: identity.name,
@@ -59,6 +61,7 @@ impl Member {
             is_administrator: identity.is_administrator,
             is_home: identity.home == Some(tenant),
             token_ttl: Duration::from_secs(identity.token_ttl_s),
+            login: LoginPolicy { token_max_ttl_s, ..identity.login },
             created_at: membership.created_at,
             modified_at: membership.modified_at.max(identity.modified_at),
         }
@@ -78,6 +81,8 @@ pub struct NewIdentity {
     pub role: Option<Role>,
     pub scopes: BTreeSet<Scope>,
     pub token_ttl: Option<Duration>,
+    /// What differs from the default policy.
+    pub login: LoginChange,
 }
 
 /// What may change of a member; what is left out stays.
@@ -90,6 +95,14 @@ pub struct MemberChange {
     pub is_disabled: Option<bool>,
     /// Only from the identity's home.
     pub token_ttl: Option<Duration>,
+    /// Only from the identity's home. Taking client secrets no longer deletes those there are, and revokes all tokens.
+    pub login: LoginChange,
+}
+
+impl MemberChange {
+    fn concerns_identity(&self) -> bool {
+        self.is_disabled.is_some() || self.token_ttl.is_some() || !self.login.is_empty()
+    }
 }
 
 /// One page of members, in the order of their making.
@@ -112,12 +125,17 @@ impl Identities {
     /// Makes an identity whose home is this tenant.
     ///
     /// # Errors
-    /// `scope_missing`, also for granting what the caller does not have; `already_exists` for a taken name.
+    /// `scope_missing`, also for granting what the caller does not have; `already_exists` for a taken name; `invalid_request` for
+    /// tokens that would live longer than their renewals.
     pub async fn create(&self, ctx: &TenantCtx, new: &NewIdentity) -> Result<Versioned<Member>> {
         ctx.require(Scope::IdentitiesWrite)?;
         let now = self.core.clock.now();
         let ttl = new.token_ttl.unwrap_or(TOKEN_TTL_DEFAULT);
-        let identity = identity(new.name.to_string(), Some(ctx.tenant()), ttl, now);
+        let mut identity = identity(new.name.to_string(), Some(ctx.tenant()), ttl, now);
+        new.login.apply(&mut identity.login);
+        if new.login.token_max_ttl_s.is_some() {
+            check_lifetimes(&identity)?;
+        }
         let membership = MembershipRecord {
             identity: identity.uid,
             role: new.role,
@@ -194,10 +212,11 @@ impl Identities {
         Ok(MemberPage { items, next })
     }
 
-    /// Changes what a member may do; from its home, also whether the identity is disabled and how long its tokens live.
+    /// Changes what a member may do; from its home, also whether the identity is disabled and what bounds its tokens.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `precondition_failed`, `wrong_state` for what only the home may do.
+    /// `scope_missing`, `not_found`, `precondition_failed`, `wrong_state` for what only the home may do, `invalid_request` for
+    /// tokens that would live longer than their renewals.
     pub async fn update(
         &self,
         ctx: &TenantCtx,
@@ -210,14 +229,11 @@ impl Identities {
         Ok(transact!(self.core.records, |tx| {
             let (mut member, version) = member(&mut tx, ctx.tenant(), uid).await?;
             expected.check(version)?;
-            if change.is_disabled.is_some() || change.token_ttl.is_some() {
-                require_home(ctx, &member.identity)?;
-                member.identity.is_disabled = change.is_disabled.unwrap_or(member.identity.is_disabled);
-                member.identity.token_ttl_s = change.token_ttl.map_or(member.identity.token_ttl_s, |ttl| ttl.as_secs());
-                member.identity.modified_at = now;
-                tx.put(&rows::identity(uid), &member.identity).await?;
-            }
             may_grant(ctx, &member.membership)?;
+            if change.concerns_identity() {
+                require_home(ctx, &member.identity)?;
+                change_identity(&mut tx, &mut member.identity, change, now).await?;
+            }
             member.membership.role = change.role.unwrap_or(member.membership.role);
             if let Some(scopes) = &change.scopes {
                 member.membership.scopes.clone_from(scopes);
@@ -269,6 +285,21 @@ impl Identities {
             audit::record(&mut tx, ctx, now, "identities.revokeTokens", uid.to_string()).await?;
         });
         Ok(())
+    }
+
+    /// Ends the lock of an identity after too many wrong client secrets; whether there was one.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `wrong_state` when this is not its home.
+    pub async fn unlock(&self, ctx: &TenantCtx, uid: IdentityUid) -> Result<bool> {
+        ctx.require(Scope::IdentitiesWrite)?;
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let (member, _) = member(&mut tx, ctx.tenant(), uid).await?;
+            require_home(ctx, &member.identity)?;
+            audit::record(&mut tx, ctx, now, "identities.unlock", uid.to_string()).await?;
+        });
+        Ok(self.access.unlock(uid))
     }
 
     /// Makes the administrator of a new installation, and a token for it; on later starts answers none.
@@ -326,6 +357,7 @@ fn identity(name: String, home: Option<TenantUid>, token_ttl: Duration, now: Tim
         home,
         token_ttl_s: token_ttl.as_secs(),
         tokens_valid_from: Timestamp::default(),
+        login: LoginPolicy::default(),
         created_at: now,
         modified_at: now,
     }
@@ -355,6 +387,40 @@ async fn member(tx: &mut Transaction, tenant: TenantUid, uid: IdentityUid) -> Re
     let Versioned { value: membership, version } = found.ok_or_else(unknown)?;
     let identity = tx.get(&rows::identity(uid)).await?.ok_or_else(unknown)?;
     Ok((Stored { identity, membership }, version))
+}
+
+async fn change_identity(
+    tx: &mut Transaction,
+    identity: &mut IdentityRecord,
+    change: &MemberChange,
+    now: Timestamp,
+) -> Result<()> {
+    identity.is_disabled = change.is_disabled.unwrap_or(identity.is_disabled);
+    identity.token_ttl_s = change.token_ttl.map_or(identity.token_ttl_s, |ttl| ttl.as_secs());
+    let took_client_secrets = identity.login.takes_client_secrets;
+    change.login.apply(&mut identity.login);
+    if change.token_ttl.is_some() || change.login.token_max_ttl_s.is_some() {
+        check_lifetimes(identity)?;
+    }
+    if took_client_secrets && !identity.login.takes_client_secrets {
+        identity.tokens_valid_from = now;
+        // A secret that is made meanwhile changes the identity's row, so that this is tried again and finds it.
+        for key in keys_of(tx.view(), identity.uid).await? {
+            let key: Option<AccessKeyRecord> = tx.get(&rows::access_key(key)).await?;
+            if let Some(secret) = key.filter(|key| key.purpose == KeyPurpose::ClientSecret) {
+                access::delete_key(tx, &secret);
+            }
+        }
+    }
+    identity.modified_at = now;
+    tx.put(&rows::identity(identity.uid), identity).await
+}
+
+fn check_lifetimes(identity: &IdentityRecord) -> Result<()> {
+    if identity.token_ttl_s <= identity.login.token_max_ttl_s {
+        return Ok(());
+    }
+    Err(Error::new(Code::InvalidRequest, "an access token may not be good for longer than its renewals"))
 }
 
 /// Nobody gives, changes or takes away more than they have. Administrators may: the event in the audit log is the price.

@@ -33,6 +33,7 @@ pub struct Keys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {
     pub uid: KeyUid,
+    /// Empty for a client secret that nobody named.
     pub name: String,
     /// The part of the key that may be seen.
     pub public_id: String,
@@ -40,14 +41,19 @@ pub struct AccessKey {
     pub identity: IdentityUid,
     /// What it may do at most.
     pub scopes: BTreeSet<Scope>,
+    /// How often a client secret was exchanged, where that is limited.
+    pub uses: u64,
+    /// How often it may be; 0: any number of times.
+    pub uses_max: u64,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
 impl From<AccessKeyRecord> for AccessKey {
     fn from(record: AccessKeyRecord) -> Self {
-        let AccessKeyRecord { uid, name, public_id, identity, scopes, created_at, expires_at, .. } = record;
-        Self { uid, name, public_id, identity, scopes, created_at, expires_at }
+        let AccessKeyRecord { uid, name, public_id, identity, scopes, uses, uses_max, created_at, expires_at, .. } =
+            record;
+        Self { uid, name, public_id, identity, scopes, uses, uses_max, created_at, expires_at }
     }
 }
 
@@ -71,12 +77,18 @@ pub struct NewApiKey {
 /// A client secret to be made.
 #[derive(Clone, Debug)]
 pub struct NewClientSecret {
-    pub name: Label,
+    pub name: Option<Label>,
     pub ttl: Option<Duration>,
+    /// How often it may be exchanged; 0: any number of times.
+    pub uses_max: u64,
 }
 
 fn unknown() -> Error {
     Error::not_found("key")
+}
+
+fn is_secret_of(key: &AccessKeyRecord, identity: IdentityUid) -> bool {
+    key.purpose == KeyPurpose::ClientSecret && key.identity == identity
 }
 
 impl Keys {
@@ -99,11 +111,12 @@ impl Keys {
         }
         let draft = Draft {
             purpose: KeyPurpose::ApiKey,
-            name: &new.name,
+            name: new.name.to_string(),
             identity: ctx.principal().identity,
             tenant: Some(ctx.tenant()),
             scopes,
             ttl: new.ttl,
+            uses_max: 0,
         };
         self.make(ctx, draft, "apiKeys.create").await
     }
@@ -112,7 +125,7 @@ impl Keys {
     ///
     /// # Errors
     /// `scope_missing`, also when the identity may do what the caller may not; `not_found`, `wrong_state` when this is not
-    /// the identity's home.
+    /// the identity's home, or when it takes no client secrets.
     pub async fn create_client_secret(
         &self,
         ctx: &TenantCtx,
@@ -122,16 +135,17 @@ impl Keys {
         self.require_rule_over(ctx, identity).await?;
         let draft = Draft {
             purpose: KeyPurpose::ClientSecret,
-            name: &new.name,
+            name: new.name.as_ref().map(ToString::to_string).unwrap_or_default(),
             identity,
             tenant: None,
             scopes: BTreeSet::new(),
             ttl: new.ttl,
+            uses_max: new.uses_max,
         };
         self.make(ctx, draft, "clientSecrets.create").await
     }
 
-    async fn make(&self, ctx: &TenantCtx, draft: Draft<'_>, action: &'static str) -> Result<MadeKey> {
+    async fn make(&self, ctx: &TenantCtx, draft: Draft, action: &'static str) -> Result<MadeKey> {
         let now = self.core.clock.now();
         let key = SecretKey::generate(draft.purpose)?;
         let sealer = self.core.records.sealer(TenantUid::SYSTEM).await?;
@@ -139,15 +153,20 @@ impl Keys {
             uid: KeyUid::generate(),
             purpose: draft.purpose,
             public_id: key.public_id.clone(),
-            name: draft.name.to_string(),
+            name: draft.name,
             identity: draft.identity,
             tenant: draft.tenant,
             scopes: draft.scopes,
             hash: Access::key_hash(&*sealer, draft.purpose, &key),
+            uses: 0,
+            uses_max: draft.uses_max,
             created_at: now,
             expires_at: now.after(draft.ttl.unwrap_or(TTL_DEFAULT).min(TTL_MAX)),
         };
         let version = transact!(self.core.records, |tx| {
+            if record.purpose == KeyPurpose::ClientSecret {
+                touch_taker(&mut tx, record.identity).await?;
+            }
             audit::record(&mut tx, ctx, now, action, record.uid.to_string()).await?;
             insert(&mut tx, &record).await?
         });
@@ -171,6 +190,18 @@ impl Keys {
         ctx.require(Scope::IdentitiesRead)?;
         self.require_home(ctx, identity).await?;
         self.list(&rows::access_keys_of(identity), |key| key.purpose == KeyPurpose::ClientSecret).await
+    }
+
+    /// One client secret of a member whose home is this tenant.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`, `wrong_state` when this is not the identity's home.
+    pub async fn read_client_secret(&self, ctx: &TenantCtx, identity: IdentityUid, uid: KeyUid) -> Result<AccessKey> {
+        ctx.require(Scope::IdentitiesRead)?;
+        self.require_home(ctx, identity).await?;
+        let view = self.core.records.view().await?;
+        let found: Option<AccessKeyRecord> = view.get(&rows::access_key(uid)).await?;
+        found.filter(|key| is_secret_of(key, identity)).map(AccessKey::from).ok_or_else(unknown)
     }
 
     async fn list(&self, index: &Key, belongs: impl Fn(&AccessKeyRecord) -> bool) -> Result<Vec<AccessKey>> {
@@ -203,17 +234,17 @@ impl Keys {
     pub async fn delete_api_key(&self, ctx: &TenantCtx, uid: KeyUid, expected: &Expected) -> Result<()> {
         ctx.require(Scope::IdentitiesWrite)?;
         let belongs = |key: &AccessKeyRecord| key.tenant == Some(ctx.tenant());
-        self.delete(ctx, uid, expected, belongs, "apiKeys.delete").await
+        self.delete(ctx, uid, expected, belongs, "apiKeys.delete").await.map(|_| ())
     }
 
-    /// Ends a client secret; tokens that it was exchanged for stay good until they expire or are revoked.
+    /// Ends a client secret, and answers what it was; tokens that it was exchanged for stay good until they expire or are
+    /// revoked.
     ///
     /// # Errors
     /// `scope_missing`, `not_found`, `wrong_state` when this is not the identity's home.
-    pub async fn delete_client_secret(&self, ctx: &TenantCtx, identity: IdentityUid, uid: KeyUid) -> Result<()> {
+    pub async fn delete_client_secret(&self, ctx: &TenantCtx, identity: IdentityUid, uid: KeyUid) -> Result<AccessKey> {
         self.require_rule_over(ctx, identity).await?;
-        let belongs = |key: &AccessKeyRecord| key.purpose == KeyPurpose::ClientSecret && key.identity == identity;
-        self.delete(ctx, uid, &Expected::Any, belongs, "clientSecrets.delete").await
+        self.delete(ctx, uid, &Expected::Any, |key| is_secret_of(key, identity), "clientSecrets.delete").await
     }
 
     async fn delete(
@@ -223,16 +254,16 @@ impl Keys {
         expected: &Expected,
         belongs: impl Fn(&AccessKeyRecord) -> bool,
         action: &'static str,
-    ) -> Result<()> {
+    ) -> Result<AccessKey> {
         let now = self.core.clock.now();
-        transact!(self.core.records, |tx| {
+        Ok(transact!(self.core.records, |tx| {
             let found = tx.get_with_version::<AccessKeyRecord>(&rows::access_key(uid)).await?;
             let key = found.filter(|key| belongs(&key.value)).ok_or_else(unknown)?;
             expected.check(key.version)?;
             delete_key(&mut tx, &key.value);
             audit::record(&mut tx, ctx, now, action, uid.to_string()).await?;
-        });
-        Ok(())
+            AccessKey::from(key.value)
+        }))
     }
 
     /// That this tenant is the identity's home, and that the caller may all that the identity may.
@@ -262,13 +293,24 @@ impl Keys {
     }
 }
 
-struct Draft<'d> {
+struct Draft {
     purpose: KeyPurpose,
-    name: &'d Label,
+    name: String,
     identity: IdentityUid,
     tenant: Option<TenantUid>,
     scopes: BTreeSet<Scope>,
     ttl: Option<Duration>,
+    uses_max: u64,
+}
+
+/// That the identity takes client secrets. Writes its row, so that ceasing to take them at the same time finds the new one.
+async fn touch_taker(tx: &mut Transaction, uid: IdentityUid) -> Result<()> {
+    let place = rows::identity(uid);
+    let identity: IdentityRecord = tx.get(&place).await?.ok_or_else(|| Error::not_found("identity"))?;
+    if !identity.login.takes_client_secrets {
+        return Err(Error::new(Code::WrongState, "the identity takes no client secrets"));
+    }
+    tx.put(&place, &identity).await
 }
 
 async fn insert(tx: &mut Transaction, key: &AccessKeyRecord) -> Result<Version> {

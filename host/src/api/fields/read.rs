@@ -27,12 +27,15 @@ pub(crate) fn members(at: &At<'_>, value: Value) -> Option<Map<String, Value>> {
     }
 }
 
-/// `true` or `false`.
+/// `true` or `false`; as text in any case, since Python writes `True`.
 pub(crate) fn boolean(at: &At<'_>, value: Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(value),
-        Value::String(text) if at.is_textual() && matches!(text.as_str(), "true" | "1" | "") => Some(true),
-        Value::String(text) if at.is_textual() && matches!(text.as_str(), "false" | "0") => Some(false),
+        Value::String(text) if at.is_textual() => match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "" => Some(true),
+            "false" | "0" => Some(false),
+            _ => at.refuse(violation::WRONG_TYPE, "must be `true` or `false`"),
+        },
         _ => at.refuse(violation::WRONG_TYPE, "must be `true` or `false`"),
     }
 }

@@ -10,6 +10,7 @@ use crate::api::auth::{API_KEY_HEADER, Authenticated};
 use crate::api::middleware::RequestId;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
+use crate::domain::id::IdentityUid;
 use crate::domain::{Code, Result};
 use crate::service::access::Caller;
 use crate::service::context::TenantCtx;
@@ -47,6 +48,15 @@ impl Client {
     /// `not_found`, the same for a record that does not exist and for one of a project that the caller has no part in.
     pub(crate) async fn holding(&self, uid: &[u8; 16], what: &'static str) -> Result<TenantCtx> {
         let found = self.state.services.access.authorise_holder(&self.caller, uid, what, self.request_id()).await;
+        found.inspect(note)
+    }
+
+    /// The caller in the home of an identity.
+    ///
+    /// # Errors
+    /// `not_found`, the same for an identity that does not exist and for one whose home the caller has no part in.
+    pub(crate) async fn at_home_of(&self, identity: IdentityUid) -> Result<TenantCtx> {
+        let found = self.state.services.access.authorise_home_of(&self.caller, identity, self.request_id()).await;
         found.inspect(note)
     }
 

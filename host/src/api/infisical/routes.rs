@@ -2,6 +2,7 @@
 
 use crate::api::router::Routes;
 
+pub(crate) mod access_tokens;
 pub(crate) mod environments;
 pub(crate) mod folders;
 pub(crate) mod imports;
@@ -13,6 +14,7 @@ pub(crate) mod universal_auth;
 /// Every route of this dialect.
 pub(crate) fn all() -> Routes {
     Routes::new()
+        .merge(access_tokens::routes())
         .merge(environments::routes())
         .merge(folders::routes())
         .merge(imports::routes())

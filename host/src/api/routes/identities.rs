@@ -12,7 +12,7 @@ use crate::api::auth::{Authorized, scopes};
 use crate::api::dto::{Created, Done, scope_set};
 use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Paths, Query};
-use crate::api::fields::{At, Fields, Patch, Read, read};
+use crate::api::fields::{Fields, Patch, Read, read};
 use crate::api::page::{Page, Paging, PagingParams};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
@@ -21,10 +21,15 @@ use crate::api::state::ApiState;
 use crate::domain::access::{Role, Scope};
 use crate::domain::error::violation;
 use crate::domain::id::{IdentityUid, KeyUid};
+use crate::domain::login::{LoginChange, USES_MAX};
 use crate::domain::name::Label;
 use crate::domain::{Error, Versioned};
-use crate::service::identities::{Member, MemberChange, NewIdentity, TOKEN_TTL_RANGE_S};
+use crate::service::identities::{Member, MemberChange, NewIdentity};
 use crate::service::keys::{AccessKey, NewClientSecret};
+
+pub(crate) mod login;
+
+use login::{LockoutSchema, LoginOut, number, token_ttl};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -48,12 +53,6 @@ fn role_name(role: Role) -> &'static str {
     ROLES.iter().find(|(_, one)| *one == role).map_or("UNSPECIFIED", |(name, _)| name)
 }
 
-fn token_ttl(at: &At<'_>, value: serde_json::Value) -> Option<Duration> {
-    let bound = |seconds: &u64| i64::try_from(*seconds).unwrap_or(i64::MAX);
-    let range = bound(TOKEN_TTL_RANGE_S.start())..=bound(TOKEN_TTL_RANGE_S.end());
-    read::integer(range)(at, value).map(|seconds| Duration::from_secs(seconds.unsigned_abs()))
-}
-
 /// An identity to be made, or one of another tenant to be admitted.
 #[derive(ToSchema)]
 #[schema(as = IdentityIn, rename_all = "camelCase")]
@@ -73,6 +72,21 @@ struct IdentityInSchema {
     /// How long access tokens are good for: 60 seconds to one year, 30 days when left out.
     #[schema(example = 2_592_000)]
     token_ttl_seconds: Option<u64>,
+    /// Whether it has client secrets at all: true when left out.
+    takes_client_secrets: Option<bool>,
+    /// How long a token is good for at most, by renewals: 60 seconds to one year, 30 days when left out.
+    #[schema(example = 2_592_000)]
+    token_max_ttl_seconds: Option<u64>,
+    /// Requests that one token is good for; 0 or left out: any number.
+    #[schema(example = 0)]
+    token_uses_max: Option<u64>,
+    /// From where tokens and API keys are taken; empty or left out: anywhere.
+    #[schema(example = json!([]))]
+    token_networks: Option<Vec<String>>,
+    /// From where client secrets are taken; empty or left out: anywhere.
+    #[schema(example = json!(["10.20.0.0/16"]))]
+    client_secret_networks: Option<Vec<String>>,
+    lockout: Option<LockoutSchema>,
 }
 
 pub(crate) struct IdentityIn {
@@ -81,6 +95,7 @@ pub(crate) struct IdentityIn {
     role: Option<Role>,
     scopes: BTreeSet<Scope>,
     token_ttl: Option<Duration>,
+    login: LoginChange,
 }
 
 impl Read for IdentityIn {
@@ -90,6 +105,7 @@ impl Read for IdentityIn {
         let role = fields.optional("role", read::choice(ROLES));
         let scopes = fields.or("scopes", BTreeSet::new(), scope_set);
         let token_ttl = fields.optional("tokenTtlSeconds", token_ttl);
+        let login = LoginChange::read(fields);
         let either = match (&name, &identity) {
             (Some(None), Some(None)) => fields.refuse("name", violation::REQUIRED, "is required, or `identityId`"),
             (Some(Some(_)), Some(Some(_))) => {
@@ -97,14 +113,17 @@ impl Read for IdentityIn {
             }
             _ => Some(()),
         };
-        let admitted_ttl = match (&identity, &token_ttl) {
-            (Some(Some(_)), Some(Some(_))) => {
-                fields.refuse("tokenTtlSeconds", violation::FORBIDDEN, "must be left out beside `identityId`")
+        let bounds_login = token_ttl.flatten().is_some() || login.as_ref().is_some_and(|login| !login.is_empty());
+        let admitted = match &identity {
+            Some(Some(_)) if bounds_login => {
+                let detail = "must be left out beside `identityId`, as must all that bounds tokens and client secrets";
+                fields.refuse("tokenTtlSeconds", violation::FORBIDDEN, detail)
             }
             _ => Some(()),
         };
-        let whole = Self { name: name?, identity: identity?, role: role?, scopes: scopes?, token_ttl: token_ttl? };
-        either.and(admitted_ttl).map(|()| whole)
+        let (name, identity, role, scopes) = (name?, identity?, role?, scopes?);
+        let whole = Self { name, identity, role, scopes, token_ttl: token_ttl?, login: login? };
+        either.and(admitted).map(|()| whole)
     }
 }
 
@@ -120,9 +139,25 @@ struct IdentityPatchSchema {
     scopes: Option<Vec<String>>,
     /// A disabled identity is refused everywhere. Only from its home.
     is_disabled: Option<bool>,
-    /// Only from its home.
+    /// Only from its home, as are the members below.
     #[schema(example = 3600)]
     token_ttl_seconds: Option<u64>,
+    /// Whether it has client secrets at all. False deletes those there are, and refuses all tokens it was given
+    /// so far.
+    takes_client_secrets: Option<bool>,
+    /// How long a token is good for at most, by renewals: 60 seconds to one year.
+    #[schema(example = 2_592_000)]
+    token_max_ttl_seconds: Option<u64>,
+    /// Requests that one token is good for; 0: any number.
+    #[schema(example = 0)]
+    token_uses_max: Option<u64>,
+    /// From where tokens and API keys are taken; empty: anywhere.
+    #[schema(example = json!([]))]
+    token_networks: Option<Vec<String>>,
+    /// From where client secrets are taken; empty: anywhere.
+    #[schema(example = json!(["10.20.0.0/16"]))]
+    client_secret_networks: Option<Vec<String>>,
+    lockout: Option<LockoutSchema>,
 }
 
 impl Read for MemberChange {
@@ -131,13 +166,14 @@ impl Read for MemberChange {
         let scopes = fields.optional("scopes", scope_set);
         let is_disabled = fields.optional("isDisabled", read::boolean);
         let token_ttl = fields.optional("tokenTtlSeconds", token_ttl);
+        let login = LoginChange::read(fields);
         fields.ignore(&["id", "name", "isAdministrator", "isHome", "createdAt", "modifiedAt"]);
         let role = match role? {
             Patch::Keep => None,
             Patch::Clear => Some(None),
             Patch::Set(role) => Some(Some(role)),
         };
-        Some(Self { role, scopes: scopes?, is_disabled: is_disabled?, token_ttl: token_ttl? })
+        Some(Self { role, scopes: scopes?, is_disabled: is_disabled?, token_ttl: token_ttl?, login: login? })
     }
 }
 
@@ -163,6 +199,8 @@ struct IdentityOut {
     is_home: bool,
     #[schema(example = 2_592_000)]
     token_ttl_seconds: u64,
+    #[serde(flatten)]
+    login: LoginOut,
     #[schema(example = 1_760_000_000_000_i64)]
     created_at: i64,
     #[schema(example = 1_760_000_000_000_i64)]
@@ -180,6 +218,7 @@ impl From<Member> for IdentityOut {
             is_administrator: member.is_administrator,
             is_home: member.is_home,
             token_ttl_seconds: member.token_ttl.as_secs(),
+            login: member.login.into(),
             created_at: member.created_at.unix_ms(),
             modified_at: member.modified_at.unix_ms(),
         }
@@ -197,11 +236,11 @@ async fn create(
     ctx: Authorized<scopes::IdentitiesWrite>,
     Json(body): Json<IdentityIn>,
 ) -> Result<Created<IdentityOut>, Problem> {
-    let IdentityIn { name, identity, role, scopes, token_ttl } = body;
+    let IdentityIn { name, identity, role, scopes, token_ttl, login } = body;
     let identities = &state.services.identities;
     let member = match (identity, name) {
         (Some(uid), _) => identities.admit(&ctx, uid, role, scopes).await?,
-        (None, Some(name)) => identities.create(&ctx, &NewIdentity { name, role, scopes, token_ttl }).await?,
+        (None, Some(name)) => identities.create(&ctx, &NewIdentity { name, role, scopes, token_ttl, login }).await?,
         (None, None) => return Err(Error::internal("the reader demands one of both").into()),
     };
     let location = format!("/v1/tenants/{}/identities/{}", ctx.slug(), member.value.uid);
@@ -315,13 +354,17 @@ struct ClientSecretInSchema {
     /// 1 to 365; 90 when left out.
     #[schema(example = 90)]
     ttl_days: Option<u32>,
+    /// How often it may be exchanged; 0 or left out: any number of times.
+    #[schema(example = 0)]
+    uses_max: Option<u64>,
 }
 
 impl Read for NewClientSecret {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.required("name", read::name);
         let ttl = fields.optional("ttlDays", ttl_days);
-        Some(Self { name: name?, ttl: ttl? })
+        let uses_max = fields.or("usesMax", 0, number(0..=USES_MAX));
+        Some(Self { name: Some(name?), ttl: ttl?, uses_max: uses_max? })
     }
 }
 
@@ -342,6 +385,12 @@ struct ClientSecretOut {
     /// Only in the answer that made it; null ever after.
     #[schema(example = "kf_secret_...")]
     client_secret: Option<String>,
+    /// How often it was exchanged, where that is limited.
+    #[schema(example = 0)]
+    uses: u64,
+    /// How often it may be; 0: any number of times.
+    #[schema(example = 0)]
+    uses_max: u64,
     #[schema(example = 1_760_000_000_000_i64)]
     created_at: i64,
     #[schema(example = 1_767_776_000_000_i64)]
@@ -356,6 +405,8 @@ impl From<AccessKey> for ClientSecretOut {
             public_id: key.public_id,
             client_id: key.identity.to_string(),
             client_secret: None,
+            uses: key.uses,
+            uses_max: key.uses_max,
             created_at: key.created_at.unix_ms(),
             expires_at: key.expires_at.unix_ms(),
         }

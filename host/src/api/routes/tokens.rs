@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::api::auth::{Authenticated, Authorized, scopes};
-use crate::api::extract::Json;
+use crate::api::extract::{Json, Peer};
 use crate::api::fields::{Fields, Read, read};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
@@ -63,9 +63,10 @@ struct TokenOut {
     responses((status = 200, description = "An access token", body = TokenOut)))]
 async fn exchange(
     State(state): State<ApiState>,
+    Peer { address, .. }: Peer,
     Json(credentials): Json<ClientCredentials>,
 ) -> Result<axum::Json<TokenOut>, Problem> {
-    let issued = state.services.access.exchange(&credentials.client_id, &credentials.client_secret).await?;
+    let issued = state.services.access.exchange(&credentials.client_id, &credentials.client_secret, address).await?;
     Ok(axum::Json(TokenOut {
         access_token: issued.token.expose().clone(),
         expires_in: issued.expires_in_s,

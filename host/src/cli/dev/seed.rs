@@ -21,7 +21,7 @@ pub(super) struct Session {
 pub(super) async fn session(app: &App) -> Result<Session, Failure> {
     let token = app.services.identities.administrator_token().await?.token;
     let access = &app.services.access;
-    let caller = access.authenticate(Presented::Bearer(token.expose())).await?;
+    let caller = access.authenticate(Presented::Bearer(token.expose()), None).await?;
     let host = access.authorise_host(&caller, "dev")?;
     let slug = |text: &str| text.parse::<Slug>().map_err(Error::internal);
     let tenant = NewTenant { slug: slug(super::TENANT)?, display_name: Some("Development".to_owned()) };

@@ -7,6 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::domain::Timestamp;
 use crate::records::access::SigningKey;
@@ -77,6 +78,45 @@ pub(crate) struct Claims {
     nbf: Option<u64>,
     pub(crate) exp: u64,
     pub(crate) jti: String,
+    /// Tokens that follow each other by renewal share it. Absent, as are the next two, where a token was never to be renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    /// When the first of them was issued (OpenID Connect Core, section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    /// Until when renewals can reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_exp: Option<u64>,
+}
+
+/// Tokens that follow each other by renewal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) id: Uuid,
+    /// When the first of them was issued, in Unix seconds.
+    pub(crate) began_at_s: u64,
+    /// When the last of them ends at the latest, in Unix seconds.
+    pub(crate) ends_at_s: u64,
+}
+
+impl Session {
+    /// A new one that lasts so long.
+    pub(crate) fn begin(now: Timestamp, lifetime_s: u64) -> Self {
+        let began_at_s = unix_s(now);
+        Self { id: Uuid::now_v7(), began_at_s, ends_at_s: began_at_s.saturating_add(lifetime_s) }
+    }
+}
+
+impl Claims {
+    /// The session that the token is of.
+    ///
+    /// # Errors
+    /// [`TokenFault::Malformed`] when its id is none of ours.
+    pub(crate) fn session(&self) -> Result<Session, TokenFault> {
+        let id = Uuid::parse_str(self.sid.as_ref().unwrap_or(&self.jti)).map_err(|_| TokenFault::Malformed)?;
+        let began_at_s = self.auth_time.unwrap_or(self.iat);
+        Ok(Session { id, began_at_s, ends_at_s: self.session_exp.unwrap_or(self.exp) })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,29 +126,34 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// Signs an access token for `subject`, good from `now` for `lifetime_s`.
+/// Signs an access token for `subject`, good from `now` for `lifetime_s`, but not beyond the end of its session. Answers the
+/// token and how long it is good for, in seconds.
 ///
 /// # Errors
 /// [`TokenFault::Key`] when the library does not sign, which a working installation never sees.
 pub(crate) fn issue(
     issuer: &Issuer,
     key: &SigningKey,
-    subject: &str,
+    (subject, session): (&str, &Session),
     now: Timestamp,
     lifetime_s: u64,
-) -> Result<String, TokenFault> {
+) -> Result<(String, u64), TokenFault> {
     let header = Header { alg: "HS256".into(), typ: ACCESS_TOKEN.into(), kid: key.id.clone(), crit: None };
     let issued_at_s = unix_s(now);
+    let expires_at_s = issued_at_s.saturating_add(lifetime_s.min(issuer.lifetime_max_s)).min(session.ends_at_s);
     let claims = Claims {
         iss: issuer.name.clone(),
         sub: subject.to_owned(),
         aud: Audience::One(issuer.audience.clone()),
         iat: issued_at_s,
         nbf: None,
-        exp: issued_at_s.saturating_add(lifetime_s.min(issuer.lifetime_max_s)),
-        jti: uuid::Uuid::now_v7().to_string(),
+        exp: expires_at_s,
+        jti: Uuid::now_v7().to_string(),
+        sid: Some(session.id.to_string()),
+        auth_time: Some(session.began_at_s),
+        session_exp: Some(session.ends_at_s),
     };
-    sign(&header, &claims, key)
+    Ok((sign(&header, &claims, key)?, expires_at_s.saturating_sub(issued_at_s)))
 }
 
 fn sign<H: Serialize, C: Serialize>(header: &H, claims: &C, key: &SigningKey) -> Result<String, TokenFault> {
@@ -182,7 +227,7 @@ fn check(issuer: &Issuer, claims: &Claims, now_s: u64) -> Result<(), TokenFault>
     Ok(())
 }
 
-fn unix_s(at: Timestamp) -> u64 {
+pub(super) fn unix_s(at: Timestamp) -> u64 {
     u64::try_from(at.unix_ms() / 1000).unwrap_or(0)
 }
 
@@ -192,7 +237,7 @@ fn unix_s(at: Timestamp) -> u64 {
 /// [`TokenFault`].
 pub(crate) fn self_test(issuer: &Issuer, keys: &[SigningKey], now: Timestamp) -> Result<(), TokenFault> {
     let key = keys.last().ok_or(TokenFault::Key)?;
-    let token = issue(issuer, key, "self-test", now, 60)?;
+    let (token, _) = issue(issuer, key, ("self-test", &Session::begin(now, 60)), now, 60)?;
     verify(issuer, keys, &token, now).map(|_| ())
 }
 
@@ -239,11 +284,39 @@ mod tests {
 
     #[test]
     fn what_is_issued_is_verified() {
-        let token = issue(&issuer(), &key(2), "subject", now(), 1_000_000).expect("it signs");
+        let session = Session::begin(now(), 1_000_000);
+        let issued = issue(&issuer(), &key(2), ("subject", &session), now(), 1_000_000);
+        let (token, lifetime_s) = issued.expect("it signs");
+        assert_eq!(lifetime_s, 3600);
         let claims = verify(&issuer(), &[key(1), key(2)], &token, now()).expect("it is genuine");
         assert_eq!((claims.sub.as_str(), claims.exp - claims.iat), ("subject", 3600));
+        assert_eq!(claims.session(), Ok(session));
         assert_eq!(verify(&issuer(), &[key(1)], &token, now()), Err(TokenFault::Key));
         assert!(self_test(&issuer(), &[key(1)], now()).is_ok());
+    }
+
+    #[test]
+    fn no_token_outlives_its_session() {
+        let session = Session::begin(now(), 100);
+        for (after_s, expect_s) in [(0, 60), (40, 60), (70, 30), (100, 0), (200, 0)] {
+            let at = now().after(std::time::Duration::from_secs(after_s));
+            let (token, lifetime_s) = issue(&issuer(), &key(1), ("s", &session), at, 60).expect("it signs");
+            assert_eq!(lifetime_s, expect_s, "{after_s}");
+            let outcome = verify(&issuer(), &[key(1)], &token, at).map(|claims| claims.exp);
+            let is_good = after_s < 100 + LEEWAY_S;
+            let expect = if is_good { Ok(NOW_S + after_s + expect_s) } else { Err(TokenFault::Lifetime) };
+            assert_eq!(outcome, expect, "{after_s}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_a_session_is_one_of_its_own() {
+        let id = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20";
+        let alone = verified(&header(), &with(claims(), "jti", json!(id))).expect("it is genuine");
+        let session = Session { id: Uuid::parse_str(id).expect("an id"), began_at_s: NOW_S, ends_at_s: NOW_S + 60 };
+        assert_eq!(alone.session(), Ok(session));
+        let strange = verified(&header(), &claims()).expect("it is genuine");
+        assert_eq!(strange.session(), Err(TokenFault::Malformed));
     }
 
     #[test]
@@ -309,7 +382,8 @@ mod tests {
 
     #[test]
     fn every_single_changed_byte_is_noticed() {
-        let token = issue(&issuer(), &key(1), "subject", now(), 60).expect("it signs");
+        let session = Session::begin(now(), 60);
+        let (token, _) = issue(&issuer(), &key(1), ("subject", &session), now(), 60).expect("it signs");
         for index in 0..token.len() {
             let mut changed = token.clone().into_bytes();
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };

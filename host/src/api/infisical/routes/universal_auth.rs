@@ -1,10 +1,14 @@
-//! Universal auth: a client id and a client secret for an access token.
+//! Universal auth: a client id and a client secret for an access token, and what bounds both.
+
+mod client_secrets;
+mod settings;
 
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use crate::api::extract::Peer;
 use crate::api::fields::{Fields, Read, read};
 use crate::api::infisical::extract::Body;
 use crate::api::problem::Problem;
@@ -14,7 +18,7 @@ use crate::domain::Secret;
 use crate::service::access::AccessToken;
 
 pub(crate) fn routes() -> Routes {
-    Routes::new().add(routes!(log_in))
+    Routes::new().add(routes!(log_in)).merge(settings::routes()).merge(client_secrets::routes())
 }
 
 /// A client's credentials.
@@ -47,13 +51,13 @@ impl Read for Login {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = InfisicalAccessToken)]
-struct TokenOut {
+pub(super) struct TokenOut {
     /// Sent as `Authorization: Bearer`.
     access_token: String,
     /// How long it is good for, in seconds.
     #[schema(example = 2_592_000)]
     expires_in: u64,
-    /// How long it can be good for at most, by renewals, in seconds.
+    /// How long it can be good for at most, by renewals, in seconds from its first issue.
     #[serde(rename = "accessTokenMaxTTL")]
     #[schema(example = 2_592_000)]
     access_token_max_ttl: u64,
@@ -66,7 +70,7 @@ impl From<AccessToken> for TokenOut {
         Self {
             access_token: issued.token.expose().clone(),
             expires_in: issued.expires_in_s,
-            access_token_max_ttl: issued.expires_in_s,
+            access_token_max_ttl: issued.max_ttl_s,
             token_type: "Bearer",
         }
     }
@@ -76,7 +80,11 @@ impl From<AccessToken> for TokenOut {
 #[utoipa::path(post, path = "/api/v1/auth/universal-auth/login", operation_id = "infisical.universalAuth.logIn",
     tag = "Infisical: auth", security(()), request_body = LoginSchema,
     responses((status = 200, description = "An access token", body = TokenOut)))]
-async fn log_in(State(state): State<ApiState>, Body(login): Body<Login>) -> Result<axum::Json<TokenOut>, Problem> {
-    let issued = state.services.access.exchange(&login.client_id, &login.client_secret).await?;
+async fn log_in(
+    State(state): State<ApiState>,
+    Peer { address, .. }: Peer,
+    Body(login): Body<Login>,
+) -> Result<axum::Json<TokenOut>, Problem> {
+    let issued = state.services.access.exchange(&login.client_id, &login.client_secret, address).await?;
     Ok(axum::Json(issued.into()))
 }
