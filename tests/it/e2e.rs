@@ -4,6 +4,7 @@ mod aws;
 mod consul;
 mod crash;
 mod http_api;
+mod infisical_clients;
 mod leak;
 mod throttle;
 

@@ -1,13 +1,17 @@
 //! The Infisical dialect: the routes that its clients call, in the shapes that they expect.
 
+mod access_tokens;
 mod auth;
+mod client;
 mod environments;
 mod folders;
 mod imports;
 mod listing;
 mod project;
 mod projects;
+mod recorded;
 mod secrets;
 mod secrets_batch;
 mod secrets_personal;
 mod tags;
+mod universal_auth;

@@ -1,8 +1,10 @@
 //! The real router over a store in memory and real keys, called in process.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::{HeaderMap, Method, Request, StatusCode};
 use keyferry::api::{self, ApiSettings};
 use keyferry::crypto::{Keyring, LocalRoot};
@@ -43,6 +45,7 @@ pub struct TestApi {
 pub struct Caller<'a> {
     api: &'a TestApi,
     headers: HeaderMap,
+    address: Option<IpAddr>,
 }
 
 /// An answer, read whole.
@@ -123,7 +126,7 @@ impl TestApi {
     /// A caller with nothing.
     #[must_use]
     pub fn anonymous(&self) -> Caller<'_> {
-        Caller { api: self, headers: HeaderMap::new() }
+        Caller { api: self, headers: HeaderMap::new(), address: None }
     }
 
     /// The administrator of the first start.
@@ -196,6 +199,13 @@ impl Caller<'_> {
         self
     }
 
+    /// The same caller, whose connection comes from this address.
+    #[must_use]
+    pub fn from_address(mut self, address: &str) -> Self {
+        self.address = Some(address.parse().expect("it is an address"));
+        self
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, None).await
@@ -230,6 +240,9 @@ impl Caller<'_> {
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let mut request = request.body(body).expect("it is a request");
         request.headers_mut().extend(self.headers.clone());
+        if let Some(address) = self.address {
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 50_000)));
+        }
         self.api.send(request).await
     }
 }

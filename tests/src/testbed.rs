@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod consul;
+pub mod infisical;
 mod install;
 mod python;
 mod server;

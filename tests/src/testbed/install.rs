@@ -47,8 +47,17 @@ pub(super) fn once(name: &str, recipe: &str, fill: impl FnOnce(&Path)) -> PathBu
 /// # Panics
 /// When it cannot be run or fails, with its output.
 pub(super) fn run(command: &mut Command) {
+    output(command);
+}
+
+/// Runs a program to its end, and answers what it printed.
+///
+/// # Panics
+/// As [`run`].
+pub(super) fn output(command: &mut Command) -> String {
     let output =
         command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     assert!(output.status.success(), "{command:?} failed:\n{}\n{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
 }

@@ -1,19 +1,25 @@
-//! The Python environment of the AWS emulators, every file of it pinned by hash.
+//! Python environments, every file of them pinned by hash.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::install::{once, run};
 
-const REQUIREMENTS: &str = include_str!("../../testbeds/requirements.txt");
+const EMULATORS: &str = include_str!("../../testbeds/requirements.txt");
 
-/// The folder with the programs of the environment; the first call takes about a minute.
+/// The folder with the programs of the AWS emulators; the first call takes about a minute.
 pub(super) fn programs() -> PathBuf {
-    let folder = once("python", REQUIREMENTS, |folder| {
+    let list = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/testbeds/requirements.txt"));
+    environment("python", (EMULATORS, list), &[])
+}
+
+/// The folder with the programs of an environment that holds what a list names, and where that list stands.
+pub(super) fn environment(name: &str, (recipe, list): (&str, &Path), options: &[&str]) -> PathBuf {
+    let folder = once(name, recipe, |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder));
-        let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/testbeds/requirements.txt");
         let mut pip = Command::new(folder.join("bin/python"));
-        run(pip.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", requirements]));
+        pip.args(["-m", "pip", "install", "--quiet", "--require-hashes"]).args(options);
+        run(pip.arg("--requirement").arg(list));
     });
     folder.join("bin")
 }

@@ -1,0 +1,186 @@
+//! The Infisical dialect, whose routes name the project in the path, in the query, in the body, or by an object of it.
+//!
+//! Each operation is asked for as its document says: what names a project or an object of it comes from [`Acme`], everything
+//! else from the examples. An operation that cannot be asked for like that fails the test: it needs an example, or a line in
+//! [`Acme`].
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use keyferry::domain::access::Scope;
+use keyferry_tests::api::{Answer, Caller, TestApi};
+use serde_json::{Value, json};
+
+/// Operations of everybody who has a good token, whatever the project. This list may only shrink.
+const OF_ANYBODY: [&str; 0] = [];
+
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+    query: Vec<String>,
+    body: Option<Vec<Member>>,
+    needs: Vec<String>,
+}
+
+/// Every operation of the dialect that needs a token.
+fn operations() -> Vec<Operation> {
+    let document: Value = serde_json::from_str(&keyferry::api::openapi_json()).expect("the document is JSON");
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("there are paths") {
+        if !path.starts_with("/api/") {
+            continue;
+        }
+        for (method, operation) in item.as_object().expect("a path has operations") {
+            let Some(id) = operation["operationId"].as_str() else { continue };
+            let security = operation["security"].as_array().into_iter().flatten();
+            let Some(needs) = security.filter_map(|one| one.get("bearer")?.as_array()).next() else { continue };
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let query = parameters.filter(|one| one["in"] == "query").filter_map(|one| one["name"].as_str());
+            all.push(Operation {
+                id: id.to_owned(),
+                method: method.to_uppercase().parse().expect("it is a method"),
+                path: path.clone(),
+                query: query.map(ToOwned::to_owned).collect(),
+                body: members(&document, operation),
+                needs: needs.iter().filter_map(|scope| scope.as_str().map(ToOwned::to_owned)).collect(),
+            });
+        }
+    }
+    all
+}
+
+/// A member of a request body.
+struct Member {
+    name: String,
+    example: Option<Value>,
+    is_required: bool,
+}
+
+fn members(document: &Value, operation: &Value) -> Option<Vec<Member>> {
+    let schema = operation.pointer("/requestBody/content/application~1json/schema")?;
+    let schema =
+        schema["$ref"].as_str().and_then(|target| document.pointer(target.strip_prefix('#')?)).unwrap_or(schema);
+    let is_required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
+    let members = schema["properties"].as_object()?.iter().map(|(name, property)| Member {
+        name: name.clone(),
+        example: property.get("example").cloned(),
+        is_required: is_required(name),
+    });
+    Some(members.collect())
+}
+
+/// A tenant with one object of each kind.
+struct Acme {
+    api: TestApi,
+    /// What names the project and its objects: `{name}` in a path, `name` in a query or a body; for one operation alone with
+    /// the operation's id before it.
+    known: BTreeMap<String, Value>,
+    owner: String,
+    stranger: String,
+}
+
+impl Acme {
+    async fn new() -> Self {
+        let api = TestApi::start().await;
+        api.tenant("acme").await;
+        api.tenant("other").await;
+        let (identity, owner) = api.member("acme", "owner", "OWNER").await;
+        let (_, stranger) = api.member("other", "stranger", "OWNER").await;
+        let mut acme = Self { api, known: BTreeMap::new(), owner, stranger };
+        acme.know_project().await;
+        acme.know_identity(identity).await;
+        acme
+    }
+
+    fn know(&mut self, all: &[(&str, &str)]) {
+        self.known.extend(all.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+    }
+
+    async fn know_project(&mut self) {
+        let project = self.api.admin().get("/v1/tenants/acme").await.expect(200).text_at("/uid");
+        self.know(&[
+            ("projectId", &project),
+            ("workspaceId", &project),
+            ("{projectId}", &project),
+            ("{project}", &project),
+        ]);
+    }
+
+    async fn know_identity(&mut self, identity: String) {
+        let secrets = format!("/v1/tenants/acme/identities/{identity}/clientSecrets");
+        let secret = self.api.admin().get(&secrets).await.expect(200).text_at("/items/0/id");
+        self.know(&[("{identityId}", &identity), ("{clientSecretId}", &secret)]);
+    }
+
+    /// What stands for a name in an operation.
+    fn value(&self, operation: &Operation, name: &str) -> Option<&Value> {
+        self.known.get(&format!("{}{name}", operation.id)).or_else(|| self.known.get(name))
+    }
+
+    fn text(&self, operation: &Operation, name: &str) -> Option<&str> {
+        self.value(operation, name).map(|value| value.as_str().expect("what stands in an address is text"))
+    }
+
+    /// Asks for an operation as its document says.
+    async fn call(&self, caller: &Caller<'_>, operation: &Operation) -> Answer {
+        let mut path = operation.path.clone();
+        while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
+            let name = path[start..=end].to_owned();
+            let id = self.text(operation, &name);
+            let id = id.unwrap_or_else(|| panic!("{}: nothing is known to stand for `{name}`", operation.id));
+            path.replace_range(start..=end, id);
+        }
+        let query = operation.query.iter().filter_map(|name| Some(format!("{name}={}", self.text(operation, name)?)));
+        let query: Vec<String> = query.collect();
+        let path = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+        let body = operation.body.as_ref().map(|members| self.body(operation, members));
+        caller.call(operation.method.clone(), &path, body.as_ref()).await
+    }
+
+    fn body(&self, operation: &Operation, members: &[Member]) -> Value {
+        let filled = members.iter().filter_map(|member| {
+            let value = self.value(operation, &member.name).or(member.example.as_ref());
+            assert!(value.is_some() || !member.is_required, "{}: `{}` has no example", operation.id, member.name);
+            Some((member.name.clone(), value?.clone()))
+        });
+        Value::Object(filled.collect())
+    }
+
+    /// The token of a member that may everything but this.
+    async fn all_but(&self, scope: &str) -> String {
+        let others: Vec<&str> = Scope::ALL.iter().map(|one| one.text()).filter(|one| *one != scope).collect();
+        self.api.member("acme", &format!("lacks {scope}"), &others.join(",")).await.1
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_is_refused_and_who_may_is_not() {
+    let all = operations();
+    assert!(all.len() >= 9, "the operations are in the document");
+    for operation in all {
+        let acme = Acme::new().await;
+        let api = &acme.api;
+        let id = &operation.id;
+        let answer = acme.call(&api.anonymous(), &operation).await;
+        assert_eq!(answer.status, 401, "{id}, nobody: {}", answer.text);
+        for caller in [api.bearer("x.y.z"), api.api_key("kf_api_x")] {
+            let answer = acme.call(&caller, &operation).await;
+            assert_eq!((answer.status.as_u16(), &answer.json["error"]), (403, &json!("TokenError")), "{id}");
+        }
+        if !OF_ANYBODY.contains(&id.as_str()) {
+            let answer = acme.call(&api.bearer(&acme.stranger), &operation).await;
+            assert_eq!(answer.status, 404, "{id}, a stranger: {}", answer.text);
+        }
+        for scope in &operation.needs {
+            let lacking = acme.all_but(scope).await;
+            let answer = acme.call(&api.bearer(&lacking), &operation).await;
+            let found = (answer.status.as_u16(), &answer.json["error"]);
+            assert_eq!(found, (403, &json!("PermissionDenied")), "{id} without {scope}: {}", answer.text);
+            assert!(answer.text.contains(&format!("`{scope}`")), "{id}: {}", answer.text);
+        }
+        let answer = acme.call(&api.bearer(&acme.owner), &operation).await;
+        let is_refused = [401, 403, 404, 422].contains(&answer.status.as_u16());
+        assert!(!is_refused, "{id}, the owner: {}", answer.text);
+    }
+}
