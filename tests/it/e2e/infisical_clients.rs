@@ -114,8 +114,8 @@ async fn the_client_for_node_logs_in_and_works_on_secrets() {
     let environment = &results["environment"];
     assert_eq!((&environment["slug"], &environment["name"]), (&json!("qa"), &json!("Quality")), "{environment:#}");
     assert_eq!(environment["projectId"], json!(given.project));
-    let folder = &results["folder"]["folder"];
-    assert_eq!((&folder["name"], &results["folders"]["folders"][0]["id"]), (&json!("inner"), &folder["id"]));
+    let folder = &results["folder"];
+    assert_eq!((&folder["name"], &results["folders"][0]["id"]), (&json!("inner"), &folder["id"]));
 
     let created = &results["created"]["secret"];
     assert_secret(created, &given, ("HOST", "db.internal", 1));
@@ -190,7 +190,7 @@ async fn the_client_for_python_logs_in_and_works_on_secrets_and_folders() {
     let created = &results["created"];
     assert_secret(created, &given, ("HOST", "db.internal", 1));
     assert_eq!(created["secretComment"], "where it is");
-    assert_eq!(created["secretMetadata"], json!([{"key": "team", "value": "core"}]));
+    assert_eq!(created["secretMetadata"], json!([{"key": "team", "value": "core", "isEncrypted": false}]));
     assert_secret(&results["expanded"], &given, ("URL", "postgres://db.internal/main", 1));
     assert_secret(&results["raw"], &given, ("URL", "postgres://${HOST}/main", 1));
     assert_secret(&results["read"], &given, ("LINES", LINES, 1));

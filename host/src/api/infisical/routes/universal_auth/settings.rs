@@ -18,6 +18,7 @@ use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::routes::identities::login::{number, small_number};
 use crate::api::state::ApiState;
+use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::IdentityUid;
 use crate::domain::login::{
@@ -283,6 +284,13 @@ async fn present(state: &ApiState, ctx: &TenantCtx, identity: IdentityUid) -> Re
     if member.value.login.takes_client_secrets { Ok(member) } else { Err(Error::not_found("universal auth")) }
 }
 
+/// The identity's home, for who may change it: known before anything of the identity is told.
+async fn to_change(client: &Client, identity: IdentityUid) -> Result<TenantCtx> {
+    let ctx = client.at_home_of(identity).await?;
+    ctx.require(Scope::IdentitiesWrite)?;
+    Ok(ctx)
+}
+
 fn only(version: crate::domain::Version) -> Expected {
     Expected::OneOf(vec![version.to_string()])
 }
@@ -299,7 +307,7 @@ async fn attach(
     Path(identity): Path<IdentityUid>,
     Body(settings): Body<Settings>,
 ) -> Result<axum::Json<Answer>, Problem> {
-    let ctx = client.at_home_of(identity).await?;
+    let ctx = to_change(&client, identity).await?;
     let before = state.services.identities.read(&ctx, identity).await?;
     if before.value.login.takes_client_secrets {
         return Err(Error::new(Code::AlreadyExists, "the identity has universal auth already").into());
@@ -321,7 +329,7 @@ async fn update(
     Path(identity): Path<IdentityUid>,
     Body(settings): Body<Settings>,
 ) -> Result<axum::Json<Answer>, Problem> {
-    let ctx = client.at_home_of(identity).await?;
+    let ctx = to_change(&client, identity).await?;
     let before = present(&state, &ctx, identity).await?;
     let change = settings.for_present();
     let member = state.services.identities.update(&ctx, identity, &change, &only(before.version)).await?;
@@ -353,7 +361,7 @@ async fn detach(
     client: Client,
     Path(identity): Path<IdentityUid>,
 ) -> Result<axum::Json<Answer>, Problem> {
-    let ctx = client.at_home_of(identity).await?;
+    let ctx = to_change(&client, identity).await?;
     let before = present(&state, &ctx, identity).await?;
     let login = LoginChange { takes_client_secrets: Some(false), ..LoginChange::default() };
     let change = MemberChange { login, ..MemberChange::default() };
