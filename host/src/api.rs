@@ -15,6 +15,7 @@ pub(crate) mod etag;
 pub(crate) mod extract;
 pub(crate) mod fields;
 pub(crate) mod idempotency;
+pub(crate) mod infisical;
 pub(crate) mod limit;
 pub(crate) mod middleware;
 pub(crate) mod openapi;

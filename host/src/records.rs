@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod integrations;
 pub mod key;
 pub mod ledger;
+pub mod located;
 pub mod plugins;
 pub mod row;
 pub mod runs;

@@ -13,6 +13,7 @@ mod api_tenants;
 mod authz_coverage;
 mod captured_log;
 mod e2e;
+mod infisical;
 mod openapi;
 mod plugin_build;
 mod runtime_calls;

@@ -235,6 +235,17 @@ impl Answer {
         answer
     }
 
+    /// The same answer, which is a failure in the Infisical dialect's shape, of this status and kind.
+    #[track_caller]
+    pub fn infisical_error(self, status: u16, kind: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.json["error"], kind, "{}", answer.text);
+        assert_eq!(answer.json["statusCode"], status, "{}", answer.text);
+        assert_eq!(answer.json["message"].is_array(), status == 422, "{}", answer.text);
+        assert_eq!(answer.json["reqId"], answer.headers["x-request-id"].to_str().expect("it is text"));
+        answer
+    }
+
     /// The text at a JSON pointer.
     #[must_use]
     #[track_caller]

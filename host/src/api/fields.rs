@@ -3,6 +3,8 @@
 //! A reader goes through all members before it gives up on any: each step answers `Option`, where `None` means that the
 //! complaint has been made, and `?` stands only where the result is put together. Members that no step asked for are
 //! refused by name when the reader is done. Values never appear in a complaint.
+//!
+//! The Infisical dialect reads leniently ([`Manner`]): what its server ignores is ignored, what it trims is trimmed.
 
 use std::cell::RefCell;
 
@@ -54,12 +56,20 @@ impl Complaints {
     }
 }
 
+/// How a request is read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Manner {
+    /// A query: all values are text, and pointers name parameters.
+    query: bool,
+    /// Unknown members are ignored, texts are trimmed, numbers and booleans may be sent as text.
+    lenient: bool,
+}
+
 /// A place in the request, where complaints can be made.
 #[derive(Clone, Debug)]
 pub(crate) struct At<'c> {
     pointer: String,
-    /// Query parameters are all text: numbers and booleans are read from it.
-    textual: bool,
+    manner: Manner,
     complaints: &'c Complaints,
 }
 
@@ -77,12 +87,17 @@ impl<'c> At<'c> {
 
     /// The place of a member or a list item below this one.
     pub(crate) fn below(&self, segment: &str) -> At<'c> {
-        let pointer = if self.textual {
+        let pointer = if self.manner.query {
             format!("?{segment}")
         } else {
             format!("{}/{}", self.pointer, segment.replace('~', "~0").replace('/', "~1"))
         };
-        At { pointer, textual: self.textual, complaints: self.complaints }
+        At { pointer, manner: self.manner, complaints: self.complaints }
+    }
+
+    /// Whether numbers and booleans are read from text.
+    const fn is_textual(&self) -> bool {
+        self.manner.query || self.manner.lenient
     }
 }
 
@@ -149,10 +164,33 @@ impl<'c> Fields<'c> {
         }
     }
 
-    /// The member as it is; for shapes that the other readers do not know.
+    /// Other names that clients give a member; the first that is there counts, where the member itself is not.
+    pub(crate) fn aliases(&mut self, name: &'static str, others: &[&'static str]) {
+        for other in others {
+            if let Some(value) = self.take_verbatim(other) {
+                self.members.entry(name).or_insert(value);
+            }
+        }
+    }
+
+    /// The member as it is, but for the trimming of a lenient reading; for shapes that the other readers do not know.
     pub(crate) fn take(&mut self, name: &'static str) -> Option<Value> {
+        let value = self.take_verbatim(name);
+        match value {
+            Some(Value::String(text)) if self.at.manner.lenient => Some(Value::String(text.trim().to_owned())),
+            value => value,
+        }
+    }
+
+    /// The member as it is.
+    pub(crate) fn take_verbatim(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         self.members.remove(name)
+    }
+
+    /// The place of a member, for readers of a value that was taken.
+    pub(crate) fn place(&self, name: &str) -> At<'c> {
+        self.at.below(name)
     }
 
     /// Complains of a member: for rules over several of them.
@@ -163,7 +201,9 @@ impl<'c> Fields<'c> {
     fn read_all<T: Read>(at: &At<'c>, members: Map<String, Value>) -> Option<T> {
         let mut fields = Self { at: at.clone(), members, known: Vec::new() };
         let value = T::read(&mut fields);
-        fields.refuse_unknown();
+        if !at.manner.lenient {
+            fields.refuse_unknown();
+        }
         value
     }
 
@@ -184,12 +224,24 @@ impl<'c> Fields<'c> {
 /// # Errors
 /// [`Code::MalformedBody`] when it is no JSON within the limits, [`Code::InvalidRequest`] with all violations.
 pub(crate) fn read_body<T: Read>(bytes: &[u8]) -> Result<T, Error> {
+    read_json(bytes, Manner::default())
+}
+
+/// As [`read_body`], leniently.
+///
+/// # Errors
+/// As [`read_body`].
+pub(crate) fn read_body_leniently<T: Read>(bytes: &[u8]) -> Result<T, Error> {
+    read_json(bytes, Manner { lenient: true, query: false })
+}
+
+fn read_json<T: Read>(bytes: &[u8], manner: Manner) -> Result<T, Error> {
     let value = match bytes {
         [] if T::BODY_OPTIONAL => Value::Object(Map::new()),
         bytes => json::parse(bytes)?,
     };
     let complaints = Complaints::default();
-    let root = At { pointer: String::new(), textual: false, complaints: &complaints };
+    let root = At { pointer: String::new(), manner, complaints: &complaints };
     let read = read::object::<T>(&root, value);
     complaints.settle(read)
 }
@@ -199,6 +251,18 @@ pub(crate) fn read_body<T: Read>(bytes: &[u8]) -> Result<T, Error> {
 /// # Errors
 /// [`Code::InvalidRequest`] with all violations.
 pub(crate) fn read_query<T: Read>(query: &str) -> Result<T, Error> {
+    read_pairs(query, Manner { query: true, lenient: false })
+}
+
+/// As [`read_query`], leniently.
+///
+/// # Errors
+/// As [`read_query`].
+pub(crate) fn read_query_leniently<T: Read>(query: &str) -> Result<T, Error> {
+    read_pairs(query, Manner { query: true, lenient: true })
+}
+
+fn read_pairs<T: Read>(query: &str, manner: Manner) -> Result<T, Error> {
     let mut members = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = Value::String(value.into_owned());
@@ -211,7 +275,7 @@ pub(crate) fn read_query<T: Read>(query: &str) -> Result<T, Error> {
         }
     }
     let complaints = Complaints::default();
-    let root = At { pointer: String::new(), textual: true, complaints: &complaints };
+    let root = At { pointer: String::new(), manner, complaints: &complaints };
     let read = Fields::read_all::<T>(&root, members);
     complaints.settle(read)
 }
@@ -255,7 +319,7 @@ pub(crate) fn nearest<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
 #[cfg(test)]
 pub(crate) fn known_members<T: Read>() -> Vec<&'static str> {
     let complaints = Complaints::default();
-    let at = At { pointer: String::new(), textual: false, complaints: &complaints };
+    let at = At { pointer: String::new(), manner: Manner::default(), complaints: &complaints };
     let mut fields = Fields { at, members: Map::new(), known: Vec::new() };
     let _ = T::read(&mut fields);
     fields.known.sort_unstable();

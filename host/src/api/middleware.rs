@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use super::problem::{self, Problem};
 use super::state::ApiState;
-use super::{colon, etag, idempotency};
+use super::{colon, etag, idempotency, infisical};
 use crate::domain::error::{Class, violation};
 use crate::domain::{Code, Error, Result, Violation};
 
@@ -70,13 +70,17 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
 /// What the answer depends on, kept while the handler has the request.
 struct Asked {
     wants_unchanged: Option<HeaderMap>,
+    in_infisical_dialect: bool,
 }
 
 impl Asked {
     fn of(request: &Request) -> Self {
         let may = matches!(*request.method(), Method::GET | Method::HEAD);
         let named = request.headers().contains_key(http::header::IF_NONE_MATCH);
-        Self { wants_unchanged: (may && named).then(|| request.headers().clone()) }
+        Self {
+            wants_unchanged: (may && named).then(|| request.headers().clone()),
+            in_infisical_dialect: infisical::is_spoken_at(request.uri().path()),
+        }
     }
 }
 
@@ -123,7 +127,8 @@ fn finish(response: Response, asked: &Asked, id: &RequestId) -> Response {
     let mut response = match problem::of(&response) {
         Some(problem) => {
             log_failure(&problem);
-            problem::render(response, &problem, id.as_str())
+            let render = if asked.in_infisical_dialect { infisical::error::render } else { problem::render };
+            render(response, &problem, id.as_str())
         }
         None if asked.wants_unchanged.as_ref().is_some_and(|headers| etag::is_unchanged(headers, &response)) => {
             unchanged(response)

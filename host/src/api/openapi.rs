@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 use utoipa::{PartialSchema as _, ToSchema as _};
 
+use super::infisical;
 use super::problem::{self, ProblemDocument, ViolationDocument};
 use crate::domain::Code;
 use crate::domain::access::Scope;
@@ -33,7 +34,7 @@ pub(crate) fn complete(operations: OpenApi) -> Value {
     });
     document["servers"] = json!([{"url": "/"}]);
     let paths = std::mem::take(members(&mut document["paths"]));
-    document["paths"] = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), completed(item))).collect();
+    document["paths"] = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), completed(&path, item))).collect();
     add_components(members(&mut document["components"]));
     document
 }
@@ -50,7 +51,8 @@ fn members(value: &mut Value) -> &mut Map<String, Value> {
     value.as_object_mut().expect("it was just made an object")
 }
 
-fn completed(mut item: Value) -> Value {
+fn completed(path: &str, mut item: Value) -> Value {
+    let add_errors = if infisical::is_spoken_at(path) { add_infisical_errors } else { add_errors };
     for (method, operation) in members(&mut item) {
         if operation.is_object() && operation.get("operationId").is_some() {
             accept_api_keys(operation);
@@ -100,6 +102,14 @@ fn add_errors(method: &str, operation: &mut Value) {
     }
 }
 
+/// Every failure of the Infisical dialect has one shape, whatever its status.
+fn add_infisical_errors(_: &str, operation: &mut Value) {
+    let responses = members(&mut operation["responses"]);
+    for status in ["4XX", "5XX"] {
+        responses.insert(status.to_owned(), json!({"$ref": "#/components/responses/InfisicalError"}));
+    }
+}
+
 /// `NotFound` for 404, and so on.
 fn response_name(status: &str) -> String {
     let reason = StatusCode::from_bytes(status.as_bytes()).ok().and_then(|status| status.canonical_reason());
@@ -127,6 +137,9 @@ fn add_components(components: &mut Map<String, Value>) {
     };
     add(ProblemDocument::name().into_owned(), ProblemDocument::schema());
     add(ViolationDocument::name().into_owned(), ViolationDocument::schema());
+    for (name, schema) in infisical::error::schemas() {
+        add(name, schema);
+    }
 }
 
 fn scope_list() -> String {
@@ -157,7 +170,15 @@ fn problem_responses() -> Value {
         }
         (response_name(&status.to_string()), response)
     });
-    responses.collect()
+    responses.chain([("InfisicalError".to_owned(), infisical_error())]).collect()
+}
+
+fn infisical_error() -> Value {
+    json!({
+        "description": "400 for what is refused, 401 without a credential, 403 for a bad token or a missing scope, 404, 422 with a \
+            list of issues for a request of the wrong shape, 429 and 5xx",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/InfisicalError"}}},
+    })
 }
 
 fn example(code: Code, status: u16) -> Value {

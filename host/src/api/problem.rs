@@ -92,7 +92,8 @@ pub(crate) fn render(mut response: Response, problem: &Problem, request_id: &str
     response
 }
 
-fn retry_after_s(error: &Error) -> Option<u64> {
+/// How long the caller is asked to wait, in seconds.
+pub(crate) fn retry_after_s(error: &Error) -> Option<u64> {
     let wait = error.retry_after().map(|wait| wait.as_millis().div_ceil(1000));
     match error.code().class() {
         Class::RateLimited | Class::Unavailable => {

@@ -10,6 +10,7 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::colon::{self, CustomMethods};
+use super::infisical;
 use super::middleware;
 use super::openapi;
 use super::problem::Problem;
@@ -36,6 +37,7 @@ pub(crate) fn documented() -> Routes {
         .merge(routes::api_keys::routes())
         .merge(routes::audit::routes())
         .merge(routes::auth_metadata::routes())
+        .merge(infisical::routes::all())
 }
 
 /// Routes with their documentation; the only way to route a handler, so none can be left out of the document.
@@ -83,7 +85,8 @@ impl Routes {
     }
 }
 
-/// The service: paths of custom methods are rewritten, then routed, and every answer passes the middleware.
+/// The service: paths of custom methods and slashes at the end of the Infisical dialect's are rewritten, then routed, and
+/// every answer passes the middleware.
 pub(crate) fn build(services: Services, meter: Arc<dyn Meter>, settings: &ApiSettings) -> axum::Router {
     let routes = documented();
     let methods = CustomMethods::of(routes.document.paths.paths.keys());
@@ -95,7 +98,8 @@ pub(crate) fn build(services: Services, meter: Arc<dyn Meter>, settings: &ApiSet
         .layer(from_fn_with_state(state.clone(), middleware::observe))
         .with_state(state);
     let rewriting = routed.map_request(move |mut request: axum::extract::Request| {
-        if let Some(uri) = methods.rewrite(request.uri()) {
+        let uri = infisical::without_trailing_slash(request.uri()).or_else(|| methods.rewrite(request.uri()));
+        if let Some(uri) = uri {
             *request.uri_mut() = uri;
         }
         request

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::transaction::{Transaction, View};
-use super::{Key, Kind};
+use super::{Key, Kind, located};
 use crate::domain::destination::Account;
 use crate::domain::id::{ConnectionUid, CredentialUid, Digest, IdentityUid, RevisionUid, TenantUid};
 use crate::domain::name::Slug;
@@ -189,8 +189,9 @@ pub async fn has_any(view: &View, tenant: TenantUid, integration: &Slug) -> Resu
     Ok(!view.scan_clear(&of_integration(tenant, integration), None, 1).await?.is_empty())
 }
 
-/// Puts a connection into the list of its integration; a default one is in none.
+/// Puts a new connection into the list of its integration; a default one is in none.
 pub fn index(tx: &mut Transaction, tenant: TenantUid, record: &ConnectionRecord) {
+    located::note(tx, tenant, record.uid.as_bytes());
     if !record.is_default {
         tx.put_clear(&of_integration(tenant, &record.integration).uid(record.uid.as_bytes()), &[]);
     }
@@ -223,6 +224,7 @@ pub async fn remove(tx: &mut Transaction, tenant: TenantUid, record: &Connection
     tx.delete(&verification_key(tenant, record.uid));
     tx.delete(&of_integration(tenant, &record.integration).uid(record.uid.as_bytes()));
     tx.delete(&key(tenant, record.uid));
+    located::forget(tx, record.uid.as_bytes());
     Ok(())
 }
 

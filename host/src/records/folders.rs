@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::transaction::{Transaction, View};
-use super::{Key, Kind};
+use super::{Key, Kind, located};
 use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
 use crate::domain::name::{FolderName, FolderPath};
 use crate::domain::{Error, Result, Timestamp};
@@ -157,6 +157,7 @@ pub async fn insert(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) ->
         tx.put_clear(&index, folder.uid.as_bytes());
         tx.put_clear(&members_key(tenant, parent), folder.uid.as_bytes());
     }
+    located::note(tx, tenant, folder.uid.as_bytes());
     tx.put(&key(tenant, folder.uid), folder).await?;
     Ok(true)
 }
@@ -188,6 +189,7 @@ pub async fn remove(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) ->
     write_imports(tx, tenant, folder.uid, &FolderImports::default()).await?;
     remove_index(tx, tenant, folder);
     tx.delete(&key(tenant, folder.uid));
+    located::forget(tx, folder.uid.as_bytes());
     Ok(())
 }
 

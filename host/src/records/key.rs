@@ -58,6 +58,8 @@ kinds! {
     AccessKeyOfTenant = 0x1b, "access-key-of-tenant";
     /// System range, index: identity uid, tenant uid of a membership.
     MembershipOfIdentity = 0x1c, "membership-of-identity";
+    /// System range, index: uid of a record that the Infisical dialect names without its tenant -> tenant uid.
+    Located = 0x1d, "located";
     /// System range: what the host itself needs to keep, by name.
     HostSetting = 0x1e, "host-setting";
     /// Tenant range: the answer to a request with an idempotency key, by keyed hash.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::transaction::{Transaction, View};
-use super::{Key, Kind, Record, RecordError, folders};
+use super::{Key, Kind, Record, RecordError, folders, located};
 use crate::domain::id::{FolderUid, IdentityUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Tag};
 use crate::domain::{Result, Secret, Timestamp};
@@ -158,6 +158,7 @@ pub async fn insert(
 ) -> Result<()> {
     tx.put_clear(&by_name(tenant, overview.folder, &overview.name), overview.uid.as_bytes());
     tx.put_clear(&folders::members_key(tenant, overview.folder), overview.uid.as_bytes());
+    located::note(tx, tenant, overview.uid.as_bytes());
     write(tx, tenant, overview, Some(value)).await
 }
 
@@ -195,4 +196,5 @@ pub fn remove(tx: &mut Transaction, tenant: TenantUid, overview: &SecretOverview
         tx.delete(&value_key(tenant, overview.uid, version.number));
     }
     tx.delete(&overview_key(tenant, overview.uid));
+    located::forget(tx, overview.uid.as_bytes());
 }

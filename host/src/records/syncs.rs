@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::transaction::{Transaction, View};
-use super::{Key, Kind};
+use super::{Key, Kind, located};
 use crate::domain::id::{ConnectionUid, EnvironmentUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::SyncSpec;
@@ -144,6 +144,7 @@ pub async fn insert(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord
     }
     tx.put_clear(&index, record.uid.as_bytes());
     put_indexes(tx, tenant, record);
+    located::note(tx, tenant, record.uid.as_bytes());
     tx.put(&key(tenant, record.uid), record).await?;
     Ok(true)
 }
@@ -178,6 +179,7 @@ pub async fn remove(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord
     free_slug(tx, tenant, record).await?;
     delete_indexes(tx, tenant, record);
     tx.delete(&key(tenant, record.uid));
+    located::forget(tx, record.uid.as_bytes());
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::key::{Key, Kind};
+use super::located;
 use super::row::{self, Record, RecordError};
 use crate::domain::id::TenantUid;
 use crate::domain::{Code, Error, Result, Version, Versioned};
@@ -119,7 +120,8 @@ impl Records {
         })
     }
 
-    /// Deletes every row of a tenant, `batch` at a time: for tenants whose keys are destroyed.
+    /// Deletes every row of a tenant and what the system range holds of them by uid, `batch` rows at a time: for tenants
+    /// whose keys are destroyed.
     ///
     /// # Errors
     /// `unavailable` when the store fails; what was deleted stays deleted.
@@ -131,7 +133,8 @@ impl Records {
             if items.is_empty() {
                 return Ok(());
             }
-            let delete = items.into_iter().map(|item| item.key).collect();
+            let located: Vec<Vec<u8>> = items.iter().filter_map(|item| located::entry_of(&item.key)).collect();
+            let delete = items.into_iter().map(|item| item.key).chain(located).collect();
             self.0
                 .store
                 .commit(Batch { delete, ..Batch::default() })

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use super::context::{Core, HostCtx, TenantCtx};
 use crate::domain::access::{Principal, PrincipalSource, Scope};
+use crate::domain::error::violation;
 use crate::domain::id::{IdentityUid, KeyUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::{Code, Error, Result, Secret, Timestamp};
+use crate::domain::{Code, Error, Result, Secret, Timestamp, Violation};
 use crate::ports::sealer::{HashPurpose, KeyedHash, TenantSealer};
 use crate::records::access::{self as rows, AccessKeyRecord, IdentityRecord, KeyPurpose, MembershipRecord, SigningKey};
 use crate::records::tenant::{self as tenant_rows, TenantRecord};
-use crate::records::{Records, Transaction, View};
+use crate::records::{Records, Transaction, View, located};
 use crate::transact;
 
 pub(crate) mod jwt;
@@ -201,12 +202,65 @@ impl Access {
         let view = self.0.core.records.view().await?;
         let slug: Slug = tenant.parse().map_err(|_| unknown())?;
         let found = tenant_by_slug(&view, &slug).await?;
-        // Looked up for an unknown tenant too, so that known and unknown ones take the same time.
-        let uid = found.as_ref().map_or(TenantUid::SYSTEM, |tenant| tenant.uid);
-        let membership: Option<MembershipRecord> = view.get(&rows::membership(uid, caller.principal.identity)).await?;
-        let tenant = found.ok_or_else(unknown)?;
-        let scopes = scopes_of(caller, tenant.uid, membership.as_ref()).ok_or_else(unknown)?;
-        Ok(TenantCtx::authorised(tenant.uid, slug, caller.principal.clone(), scopes, request_id.to_owned()))
+        member_of(&view, caller, found, "tenant", request_id).await
+    }
+
+    /// As [`Access::authorise`], for a tenant that is named by its uid or its slug, as projects are.
+    ///
+    /// # Errors
+    /// As [`Access::authorise`].
+    pub async fn authorise_project(&self, caller: &Caller, project: &str, request_id: &str) -> Result<TenantCtx> {
+        let view = self.0.core.records.view().await?;
+        let found = match (project.parse::<TenantUid>(), project.parse::<Slug>()) {
+            (Ok(uid), _) => tenant_by_uid(&view, uid).await?,
+            (_, Ok(slug)) => tenant_by_slug(&view, &slug).await?,
+            _ => None,
+        };
+        member_of(&view, caller, found, "project", request_id).await
+    }
+
+    /// What the caller may do in the tenant that holds the record with this uid.
+    ///
+    /// # Errors
+    /// `not_found` in the name of `what`, the same for a record that does not exist and for one of a tenant that the caller has
+    /// no part in.
+    pub async fn authorise_holder(
+        &self,
+        caller: &Caller,
+        uid: &[u8; 16],
+        what: &'static str,
+        request_id: &str,
+    ) -> Result<TenantCtx> {
+        let view = self.0.core.records.view().await?;
+        let found = match located::tenant_of(&view, uid).await? {
+            Some(tenant) => tenant_by_uid(&view, tenant).await?,
+            None => None,
+        };
+        member_of(&view, caller, found, what, request_id).await
+    }
+
+    /// What the caller may do in the tenant where things go that are made without naming one: the identity's home, else the only
+    /// tenant that it is a member of.
+    ///
+    /// # Errors
+    /// `invalid_request` when there is no such tenant.
+    pub async fn authorise_home(&self, caller: &Caller, request_id: &str) -> Result<TenantCtx> {
+        let view = self.0.core.records.view().await?;
+        let uid = caller.principal.identity;
+        let identity: Option<IdentityRecord> = view.get(&rows::identity(uid)).await?;
+        let home = match identity.and_then(|identity| identity.home) {
+            Some(home) => Some(home),
+            None => only_tenant(&view, uid).await?,
+        };
+        let found = match home {
+            Some(home) => tenant_by_uid(&view, home).await?,
+            None => None,
+        };
+        if found.is_none() {
+            let violation = Violation::new("/projectId", violation::REQUIRED, "is required: this identity has no home project");
+            return Err(Error::invalid(vec![violation]));
+        }
+        member_of(&view, caller, found, "project", request_id).await
     }
 
     /// That the caller administers the host.
@@ -219,6 +273,30 @@ impl Access {
         }
         Ok(HostCtx::authorised(caller.principal.clone(), request_id.to_owned()))
     }
+}
+
+/// The caller in the tenant that was found, if there is one and the caller has a part in it.
+async fn member_of(
+    view: &View,
+    caller: &Caller,
+    found: Option<TenantRecord>,
+    what: &'static str,
+    request_id: &str,
+) -> Result<TenantCtx> {
+    let unknown = || Error::not_found(what);
+    // Looked up for an unknown tenant too, so that known and unknown ones take the same time.
+    let uid = found.as_ref().map_or(TenantUid::SYSTEM, |tenant| tenant.uid);
+    let membership: Option<MembershipRecord> = view.get(&rows::membership(uid, caller.principal.identity)).await?;
+    let tenant = found.ok_or_else(unknown)?;
+    let scopes = scopes_of(caller, tenant.uid, membership.as_ref()).ok_or_else(unknown)?;
+    Ok(TenantCtx::authorised(tenant.uid, tenant.slug, caller.principal.clone(), scopes, request_id.to_owned()))
+}
+
+/// The tenant of an identity that is a member of one and no more.
+async fn only_tenant(view: &View, identity: IdentityUid) -> Result<Option<TenantUid>> {
+    let memberships = view.scan_clear(&rows::memberships_of(identity), None, 2).await?;
+    let [(only, _)] = memberships.as_slice() else { return Ok(None) };
+    Ok(only.components().last_chunk::<16>().map(|bytes| TenantUid::from_bytes(*bytes)))
 }
 
 fn refused(fault: &TokenFault) -> Error {
@@ -258,9 +336,14 @@ async fn active_identity(view: &View, uid: IdentityUid) -> Result<IdentityRecord
 pub(in crate::service) async fn tenant_by_slug(view: &View, slug: &Slug) -> Result<Option<TenantRecord>> {
     let Some(uid) = view.get_clear(&tenant_rows::by_slug(slug)).await? else { return Ok(None) };
     let Ok(uid) = uid.try_into().map(TenantUid::from_bytes) else { return Ok(None) };
-    let tenant: Option<TenantRecord> = view.get(&tenant_rows::tenant(uid)).await?;
     // The index stands in clear: only the sealed record says whose slug it is.
-    Ok(tenant.filter(|tenant| tenant.slug == *slug && tenant.deleting_since.is_none()))
+    Ok(tenant_by_uid(view, uid).await?.filter(|tenant| tenant.slug == *slug))
+}
+
+/// The tenant with this uid, unless it is being deleted.
+pub(in crate::service) async fn tenant_by_uid(view: &View, uid: TenantUid) -> Result<Option<TenantRecord>> {
+    let tenant: Option<TenantRecord> = view.get(&tenant_rows::tenant(uid)).await?;
+    Ok(tenant.filter(|tenant| tenant.deleting_since.is_none()))
 }
 
 /// What the hashes of keys are made with.

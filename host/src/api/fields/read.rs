@@ -31,8 +31,8 @@ pub(crate) fn members(at: &At<'_>, value: Value) -> Option<Map<String, Value>> {
 pub(crate) fn boolean(at: &At<'_>, value: Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(value),
-        Value::String(text) if at.textual && matches!(text.as_str(), "true" | "1" | "") => Some(true),
-        Value::String(text) if at.textual && matches!(text.as_str(), "false" | "0") => Some(false),
+        Value::String(text) if at.is_textual() && matches!(text.as_str(), "true" | "1" | "") => Some(true),
+        Value::String(text) if at.is_textual() && matches!(text.as_str(), "false" | "0") => Some(false),
         _ => at.refuse(violation::WRONG_TYPE, "must be `true` or `false`"),
     }
 }
@@ -42,7 +42,7 @@ pub(crate) fn integer(range: RangeInclusive<i64>) -> impl Fn(&At<'_>, Value) -> 
     move |at, value| {
         let number = match value {
             Value::Number(number) => number.as_i64(),
-            Value::String(text) if at.textual => text.parse().ok(),
+            Value::String(text) if at.is_textual() => text.parse().ok(),
             _ => None,
         };
         match number {
@@ -133,12 +133,12 @@ pub(crate) fn list<T>(
             at.refuse(violation::TOO_LONG, format!("must have at most {items_max} items"))
         }
         Value::Array(items) => {
-            let item_at = |index: usize| if at.textual { at.clone() } else { at.below(&index.to_string()) };
+            let item_at = |index: usize| if at.manner.query { at.clone() } else { at.below(&index.to_string()) };
             let read: Vec<Option<T>> =
                 items.into_iter().enumerate().map(|(index, item)| reader(&item_at(index), item)).collect();
             read.into_iter().collect()
         }
-        one if at.textual => Some(vec![reader(at, one)?]),
+        one if at.is_textual() => Some(vec![reader(at, one)?]),
         _ => at.refuse(violation::WRONG_TYPE, "must be a list"),
     }
 }

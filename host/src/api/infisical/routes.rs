@@ -1,0 +1,10 @@
+//! One file per resource of the dialect, as its clients know them.
+
+use crate::api::router::Routes;
+
+pub(crate) mod universal_auth;
+
+/// Every route of this dialect.
+pub(crate) fn all() -> Routes {
+    Routes::new().merge(universal_auth::routes())
+}

@@ -1,0 +1,3 @@
+//! The Infisical dialect: the routes that its clients call, in the shapes that they expect.
+
+mod auth;
