@@ -42,6 +42,7 @@ async fn opened(api: &TestApi, config: &str) -> keyferry::domain::Result<OpenDes
     let target = Target {
         integration: &integration,
         config: Some(config.parse::<ConnectionUid>().expect("a uid")),
+        parameters: &Map::new(),
         destination: destination.as_object().expect("an object"),
     };
     api.services.connections.open(tenant.parse().expect("a uid"), target).await

@@ -34,7 +34,8 @@ pub(crate) fn complete(operations: OpenApi) -> Value {
     });
     document["servers"] = json!([{"url": "/"}]);
     let paths = std::mem::take(members(&mut document["paths"]));
-    document["paths"] = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), completed(&path, item))).collect();
+    document["paths"] =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), completed(&path, item))).collect();
     add_components(members(&mut document["components"]));
     document
 }

@@ -7,6 +7,7 @@ mod desired;
 mod ledger;
 pub mod mapping;
 mod plan;
+mod presentation;
 mod run;
 mod selection;
 
@@ -17,6 +18,7 @@ pub use definition::{
 pub use desired::{DesiredItem, DesiredSecret};
 pub use ledger::{Intent, IntentOperation, LedgerEntry, Owned};
 pub use plan::{Action, Approval, Block, BlockReason, Plan, PlanCounts, PlanHash, PlanItem, PlannedWrite, Reason};
+pub use presentation::{Form, Presentation};
 pub use run::{
     FailureClass, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunState, RunStep, SyncState,
     Trigger,

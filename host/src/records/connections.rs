@@ -23,6 +23,9 @@ pub struct ConnectionRecord {
     /// Whether it is the integration's own: not listed, never published, used as it stands.
     pub is_default: bool,
     pub display_name: Option<String>,
+    /// For people, at most 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     pub draft: ConnectionState,
     /// The revision that syncs use.
     pub published: Option<PublishedRevision>,
@@ -51,6 +54,9 @@ pub struct PublishedRevision {
 pub struct ConnectionState {
     /// `None`: none were entered yet.
     pub parameters: Option<Map<String, Value>>,
+    /// Names of parameters that each sync chooses for itself; what stands in `parameters` holds where it does not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open_parameters: BTreeSet<String>,
     /// Names of secret parameters that the credential holds.
     pub secret_parameters: BTreeSet<String>,
     pub auth: Option<AuthState>,

@@ -26,8 +26,7 @@ pub fn forget(tx: &mut Transaction, uid: &[u8; 16]) {
 
 /// The key of the entry that belongs to the row at `row`, when rows of its kind have one.
 pub(super) fn entry_of(row: &[u8]) -> Option<Vec<u8>> {
-    const KINDS: [u8; 4] =
-        [Kind::Folder as u8, Kind::SecretOverview as u8, Kind::Connection as u8, Kind::Sync as u8];
+    const KINDS: [u8; 4] = [Kind::Folder as u8, Kind::SecretOverview as u8, Kind::Connection as u8, Kind::Sync as u8];
     let (tenant_and_kind, uid) = row.split_at_checked(size_of::<[u8; 17]>())?;
     let is_located = tenant_and_kind.last().is_some_and(|kind| KINDS.contains(kind));
     is_located.then_some(())?;

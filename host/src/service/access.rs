@@ -257,7 +257,8 @@ impl Access {
             None => None,
         };
         if found.is_none() {
-            let violation = Violation::new("/projectId", violation::REQUIRED, "is required: this identity has no home project");
+            let violation =
+                Violation::new("/projectId", violation::REQUIRED, "is required: this identity has no home project");
             return Err(Error::invalid(vec![violation]));
         }
         member_of(&view, caller, found, "project", request_id).await

@@ -49,6 +49,7 @@ pub struct Connections {
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionChange {
     pub display_name: Patch<String>,
+    pub description: Patch<String>,
     pub entered: Entered,
     pub sandbox_mode: Patch<String>,
 }
@@ -96,6 +97,7 @@ impl Connections {
             integration: integration.clone(),
             is_default: false,
             display_name: new.display_name.apply(None),
+            description: new.description.apply(None),
             draft: ConnectionState::default(),
             published: None,
             latest_revision: 0,
@@ -165,6 +167,19 @@ impl Connections {
         Ok(found.map(|record| ConnectionView { record, verification }))
     }
 
+    /// The connection with this uid, of whatever integration. A default connection is none of these.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn find_by_uid(&self, ctx: &TenantCtx, uid: ConnectionUid) -> Result<Versioned<ConnectionView>> {
+        ctx.require(Scope::IntegrationsRead)?;
+        let view = self.core.records.view().await?;
+        let found = rows::read(&view, ctx.tenant(), uid).await?.filter(|found| !found.value.is_default);
+        let found = found.ok_or_else(unknown)?;
+        let verification = rows::verification(&view, ctx.tenant(), uid).await?;
+        Ok(found.map(|record| ConnectionView { record, verification }))
+    }
+
     /// Changes a draft: members left out stay, those given replace what stood there; a mask keeps the secret it stands for.
     ///
     /// # Errors
@@ -190,6 +205,7 @@ impl Connections {
             let standing = Standing { state: Some(&record.draft), credential: credential.as_ref() };
             let settled = settle(&resolved, change.entered.clone(), standing, &Form::of_connection())?;
             record.display_name = change.display_name.clone().apply(record.display_name);
+            record.description = change.description.clone().apply(record.description);
             let sandbox_mode = change.sandbox_mode.clone().apply(settled.state.sandbox_mode.clone());
             apply_settled(&mut tx, ctx.tenant(), &mut record, &settled, now).await?;
             record.draft.sandbox_mode = sandbox_mode;

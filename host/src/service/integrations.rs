@@ -126,6 +126,7 @@ fn entered_test(test: ConfigTest) -> Result<Entered> {
         parameters: Patch::initial(test.parameters),
         auth: Patch::Set(GivenAuth { method, level: auth.level, parameters }),
         ca_bundle: Patch::Keep,
+        open_parameters: None,
     })
 }
 

@@ -27,9 +27,7 @@ pub(super) async fn preview(inner: &Inner, tenant: TenantUid, sync: SyncUid) -> 
     let view = inner.core.records.view().await?;
     let record = syncs::read(&view, tenant, sync).await?.ok_or_else(|| Error::not_found("sync"))?;
     let generation = Wanted::read(&view, tenant, sync).await?.generation;
-    let spec = &record.spec;
-    let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
-    let open = inner.destinations.open(tenant, target).await?;
+    let open = inner.destinations.open(tenant, Target::of(&record.spec)).await?;
     let caller = Caller {
         core: &inner.core,
         rates: &inner.rates,

@@ -76,8 +76,7 @@ impl Driver<'_> {
         if self.record.removal == Some(Removal::KeepSecrets) || self.owns_nothing_and_goes().await? {
             return Ok(Report { tally: Tally::default(), drifted: false });
         }
-        let spec = &self.record.spec;
-        let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
+        let target = Target::of(&self.record.spec);
         let open = self.inner.destinations.open(self.lease.tenant, target).await?;
         run.plugin_digest = Some(open.digest);
         self.refuse_quarantined(run, &open).await?;

@@ -57,9 +57,7 @@ impl Client {
     pub(crate) async fn in_project_or_home(&self, project: Option<&str>) -> Result<TenantCtx> {
         match project {
             Some(project) => self.in_project(project).await,
-            None => {
-                self.state.services.access.authorise_home(&self.caller, self.request_id()).await.inspect(note)
-            }
+            None => self.state.services.access.authorise_home(&self.caller, self.request_id()).await.inspect(note),
         }
     }
 }

@@ -46,7 +46,10 @@ pub(crate) fn project(fields: &mut Fields<'_>) -> Option<String> {
 }
 
 /// As [`project`], where the request may leave it out.
-#[expect(clippy::option_option, reason = "the outer option tells whether a complaint was made, as in `Fields::optional`")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer option tells whether a complaint was made, as in `Fields::optional`"
+)]
 pub(crate) fn optional_project(fields: &mut Fields<'_>) -> Option<Option<String>> {
     fields.aliases("projectId", &["workspaceId", "projectSlug", "workspaceSlug"]);
     fields.optional("projectId", read::filled_text(PROJECT_CHARS_MAX))

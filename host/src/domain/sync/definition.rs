@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Presentation;
 use crate::domain::id::ConnectionUid;
 use crate::domain::name::{FolderPath, Slug, Tag};
 
@@ -19,11 +20,17 @@ pub struct SyncSpec {
     pub integration: Slug,
     /// `None`: the integration's default connection.
     pub config: Option<ConnectionUid>,
+    /// What the sync chooses of the parameters that its connection leaves to each sync.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub parameters: Map<String, Value>,
     pub source: Selection,
     /// The plugin's destination parameters, as they were given.
     pub destination: Map<String, Value>,
     #[serde(default)]
     pub options: SyncOptions,
+    /// How it was written down, where that was in other words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presentation: Option<Presentation>,
 }
 
 /// Which secrets are carried.

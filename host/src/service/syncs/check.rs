@@ -26,8 +26,7 @@ impl Syncs {
     }
 
     async fn identify_and_check(&self, tenant: TenantUid, spec: &SyncSpec) -> Result<()> {
-        let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
-        let open = self.destinations.open(tenant, target).await?;
+        let open = self.destinations.open(tenant, Target::of(spec)).await?;
         let deadline = Some(Instant::now() + PATIENCE);
         let call = || open.call(self.core.egress.open(open.egress.clone(), deadline));
         self.core.runner.identify(call(), &open.destination).await.map_err(unreached)?;

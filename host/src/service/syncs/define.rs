@@ -29,13 +29,36 @@ impl Syncs {
     /// # Errors
     /// `scope_missing`, `already_exists`, `not_supported`, `invalid_request` with every violation.
     pub async fn create(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
+        let record = self.insert(ctx, spec, false).await?;
+        let state = self.probe(ctx.tenant(), &record.spec).await?;
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let status = Status::read_for_update(&mut tx, ctx.tenant(), record.uid).await?;
+            if status.last_run.is_none() {
+                Status { state, at: now, ..status }.write(&mut tx, ctx.tenant(), record.uid).await?;
+            }
+        });
+        self.reread(ctx, &record.spec.id).await
+    }
+
+    /// As [`Syncs::create`], for a sync whose first run begins at once, where it runs by itself: the run finds out whether the
+    /// destination can be written to.
+    ///
+    /// # Errors
+    /// As [`Syncs::create`].
+    pub async fn create_and_run(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
+        let record = self.insert(ctx, spec, true).await?;
+        self.reread(ctx, &record.spec.id).await
+    }
+
+    async fn insert(&self, ctx: &TenantCtx, spec: SyncSpec, runs: bool) -> Result<SyncRecord> {
         ctx.require(Scope::SyncsWrite)?;
         refuse_unbuilt(&spec)?;
         let now = self.core.clock.now();
         let uid = SyncUid::generate();
         let record = transact!(self.core.records, |tx| {
             let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
-            let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
             let record = SyncRecord {
                 uid,
                 spec: spec.clone(),
@@ -52,18 +75,14 @@ impl Syncs {
                 return Err(Error::new(Code::AlreadyExists, "a sync with this id exists"));
             }
             Wanted { generation: 1, ..Wanted::default() }.write(&mut tx, ctx.tenant(), uid).await?;
+            if runs && record.spec.options.auto_sync {
+                let cause = (Trigger::Definition, trigger::Pace::AtOnce);
+                trigger::raise(&mut tx, ctx.tenant(), &record, cause, now).await?;
+            }
             audit::record(&mut tx, ctx, now, "syncs.create", uid.to_string()).await?;
             record
         });
-        let state = self.probe(ctx.tenant(), &record.spec).await?;
-        transact!(self.core.records, |tx| {
-            let status = Status::read_for_update(&mut tx, ctx.tenant(), uid).await?;
-            if status.last_run.is_none() {
-                Status { state, at: now, ..status }.write(&mut tx, ctx.tenant(), uid).await?;
-            }
-        });
-        let view = self.core.records.view().await?;
-        viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), &record.spec.id).await?).await
+        Ok(record)
     }
 
     /// Changes a sync; the id stays. A changed sync that runs by itself runs again.
@@ -87,7 +106,7 @@ impl Syncs {
             let spec = SyncSpec { id: slug.clone(), ..change(present) };
             refuse_unbuilt(&spec)?;
             let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
-            let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
             let after = SyncRecord {
                 spec,
                 folder,
@@ -180,10 +199,6 @@ pub(super) async fn for_update(
     let found = found.ok_or_else(|| Error::not_found("sync"))?;
     expected.check(found.version)?;
     Ok(found.value)
-}
-
-pub(super) fn target(spec: &SyncSpec) -> Target<'_> {
-    Target { integration: &spec.integration, config: spec.config, destination: &spec.destination }
 }
 
 /// A sync whose secrets are being removed can be run again and deleted again, nothing else.

@@ -2,15 +2,17 @@
 
 use super::{Preview, RunView, SyncView, Syncs};
 use crate::domain::access::Scope;
-use crate::domain::id::{RunUid, TenantUid};
+use crate::domain::id::{RunUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::{Run, RunStep, Selection, SyncState};
 use crate::domain::{Error, Result, Versioned};
 use crate::records::sync_state::{Applied, Attempted, Status, Wanted};
-use crate::records::syncs::{self, SyncRecord};
+use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::records::{View, environments, folders, runs};
 use crate::service::context::TenantCtx;
 
+/// Characters that an id takes from a name, so that there is room to tell it from another.
+const NAMED_CHARS_MAX: usize = 140;
 /// Steps of a run that are read at once.
 const PAGE_MAX: usize = 500;
 
@@ -24,6 +26,36 @@ impl Syncs {
         let view = self.core.records.view().await?;
         let found = found(&view, ctx.tenant(), slug).await?;
         viewed(&view, ctx.tenant(), found).await
+    }
+
+    /// The id of the sync with this uid.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn id_of(&self, ctx: &TenantCtx, uid: SyncUid) -> Result<Slug> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let record = syncs::read(&view, ctx.tenant(), uid).await?;
+        let record = record.filter(|record| record.removal != Some(Removal::KeepSecrets));
+        record.map(|record| record.spec.id).ok_or_else(|| Error::not_found("sync"))
+    }
+
+    /// An id that no sync has, as near to a name for people as ids allow.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub async fn free_id(&self, ctx: &TenantCtx, name: &str) -> Result<Slug> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let wanted = Slug::near(name, NAMED_CHARS_MAX);
+        if let Some(wanted) = wanted.clone()
+            && syncs::find(&view, ctx.tenant(), &wanted).await?.is_none()
+        {
+            return Ok(wanted);
+        }
+        let base = wanted.map_or_else(|| "sync".to_owned(), String::from);
+        let id = format!("{base}-{:08x}", fastrand::u32(..));
+        id.parse().map_err(Error::internal)
     }
 
     /// At most `limit` syncs in the order of their ids, after the id `after` where given.

@@ -292,9 +292,11 @@ fn spec(id: &str) -> SyncSpec {
         display_name: id.to_owned(),
         integration: slug("vendor"),
         config: None,
+        parameters: Map::new(),
         source: serde_json::from_str(r#"{"environment":"prod","path":"/app"}"#).expect("a selection"),
         destination: Map::from_iter([("path".to_owned(), Value::from("/app/"))]),
         options: crate::domain::sync::SyncOptions::default(),
+        presentation: None,
     }
 }
 

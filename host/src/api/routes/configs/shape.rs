@@ -86,7 +86,13 @@ impl Read for ConfigIn {
         };
         Some(Self(ConnectionChange {
             display_name: Patch::initial(display_name?),
-            entered: Entered { parameters: Patch::initial(parameters?), auth: Patch::initial(auth?), ca_bundle },
+            entered: Entered {
+                parameters: Patch::initial(parameters?),
+                auth: Patch::initial(auth?),
+                ca_bundle,
+                open_parameters: None,
+            },
+            description: Patch::Keep,
             sandbox_mode: Patch::initial(sandbox_mode?.map(str::to_owned)),
         }))
     }

@@ -52,6 +52,9 @@ pub(super) struct NewSyncSchema {
     /// The config's id; the integration's own connection when it is left out.
     #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20")]
     config: Option<String>,
+    /// What the sync chooses of the parameters that its connection leaves to each sync.
+    #[schema(value_type = Object, example = json!({"region": "eu-west-1"}))]
+    parameters: Option<Value>,
     source: SourceSchema,
     /// The plugin's destination parameters.
     #[schema(value_type = Object, example = json!({"path": "/app/"}))]
@@ -69,6 +72,8 @@ pub(super) struct SyncPatchSchema {
     integration: Option<String>,
     /// `null` means the integration's own connection.
     config: Option<String>,
+    #[schema(value_type = Object)]
+    parameters: Option<Value>,
     source: Option<SourceSchema>,
     #[schema(value_type = Object)]
     destination: Option<Value>,
@@ -143,6 +148,7 @@ impl Read for SyncSpec {
         let display_name = fields.optional("displayName", read::filled_text(DISPLAY_NAME_MAX));
         let integration = fields.required("integration", read::name::<Slug>);
         let config = fields.optional("config", read::parsed::<ConnectionUid>(CONFIG_RULE));
+        let parameters = fields.or("parameters", Map::new(), read::members);
         let source = fields.required("source", read::object::<Selection>);
         let destination = fields.or("destination", Map::new(), read::members);
         let options = fields.optional("options", read::object::<OptionsPatch>);
@@ -153,8 +159,10 @@ impl Read for SyncSpec {
             id,
             integration: integration?,
             config: config?,
+            parameters: parameters?,
             source: source?,
             destination: destination?,
+            presentation: None,
             options: options?.map(|options| options.apply(SyncOptions::default())).unwrap_or_default(),
         })
     }
@@ -187,6 +195,7 @@ pub(super) struct SyncPatch {
     display_name: Option<String>,
     integration: Option<Slug>,
     config: Patch<ConnectionUid>,
+    parameters: Option<Map<String, Value>>,
     source: Option<Selection>,
     destination: Option<Map<String, Value>>,
     options: Option<OptionsPatch>,
@@ -197,6 +206,7 @@ impl Read for SyncPatch {
         let display_name = fields.optional("displayName", read::filled_text(DISPLAY_NAME_MAX));
         let integration = fields.optional("integration", read::name::<Slug>);
         let config = fields.patch("config", read::parsed::<ConnectionUid>(CONFIG_RULE));
+        let parameters = fields.optional("parameters", read::members);
         let source = fields.optional("source", read::object::<Selection>);
         let destination = fields.optional("destination", read::members);
         let options = fields.optional("options", read::object::<OptionsPatch>);
@@ -206,6 +216,7 @@ impl Read for SyncPatch {
             display_name: display_name?,
             integration: integration?,
             config: config?,
+            parameters: parameters?,
             source: source?,
             destination: destination?,
             options: options?,
@@ -225,9 +236,11 @@ impl SyncPatch {
             display_name: self.display_name.clone().unwrap_or(spec.display_name),
             integration: self.integration.clone().unwrap_or(spec.integration),
             config: self.config.clone().apply(spec.config),
+            parameters: self.parameters.clone().unwrap_or(spec.parameters),
             source: self.source.clone().unwrap_or(spec.source),
             destination: self.destination.clone().unwrap_or(spec.destination),
             options,
+            presentation: spec.presentation,
         }
     }
 }

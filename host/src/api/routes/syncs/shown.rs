@@ -25,6 +25,9 @@ pub(super) struct SyncOut {
     /// Null: the integration's own connection.
     #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20")]
     config: Option<String>,
+    /// What it chooses of the parameters that its connection leaves to each sync.
+    #[schema(value_type = Object, example = json!({}))]
+    parameters: Value,
     /// Which secrets are carried; the path is the folder's present one.
     #[schema(value_type = Object, example = json!({"environment": "prod", "path": "/app", "recursive": false}))]
     source: Value,
@@ -68,6 +71,7 @@ impl From<SyncView> for SyncOut {
             display_name: spec.display_name,
             integration: spec.integration.to_string(),
             config: spec.config.map(|config| config.to_string()),
+            parameters: Value::Object(spec.parameters),
             source: word(&spec.source),
             destination: Value::Object(spec.destination),
             options: word(&spec.options),
