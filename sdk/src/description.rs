@@ -32,6 +32,7 @@ impl Description {
                 sync: None,
                 egress: Vec::new(),
                 legacy_fields: Vec::new(),
+                legacy_names: Vec::new(),
                 custom_settings_metadata: None,
             },
         }
@@ -76,6 +77,12 @@ impl Description {
     /// Where a generic member of the Infisical dialect goes.
     pub fn legacy(mut self, legacy: Legacy) -> Self {
         self.metadata.legacy_fields.push(legacy.field);
+        self
+    }
+
+    /// Another name that the Infisical dialect has for the integration; the first one is shown there.
+    pub fn legacy_name(mut self, name: impl Into<String>) -> Self {
+        self.metadata.legacy_names.push(name.into());
         self
     }
 
@@ -221,12 +228,19 @@ pub struct Legacy {
 impl Legacy {
     fn new(field: &str, scope: LegacyScope, parameter: &str) -> Self {
         let (field, parameter) = (field.to_owned(), parameter.to_owned());
-        Self { field: LegacyField { field, scope, parameter, normalise: None, default_value: None } }
+        Self { field: LegacyField { field, scope, parameter, method: None, normalise: None, default_value: None } }
     }
 
     /// Into a parameter of the connection.
     pub fn connection(field: &str, parameter: &str) -> Self {
         Self::new(field, LegacyScope::Connection, parameter)
+    }
+
+    /// Into a parameter of an auth method.
+    pub fn auth(field: &str, method: &str, parameter: &str) -> Self {
+        let mut legacy = Self::new(field, LegacyScope::Auth, parameter);
+        legacy.field.method = Some(method.to_owned());
+        legacy
     }
 
     /// Into a parameter of the destination.

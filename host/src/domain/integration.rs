@@ -7,6 +7,7 @@ mod auth;
 mod custom;
 mod document;
 mod egress;
+pub mod legacy;
 mod parameter;
 mod redaction;
 mod shape;

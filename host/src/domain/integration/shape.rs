@@ -152,7 +152,7 @@ const SCHEME: Kind =
     Kind::Word(&["UNSPECIFIED", "NONE", "API_KEY", "BEARER_TOKEN", "BASIC_AUTH", "O_AUTH2", "AWS_SIGV4", "CUSTOM"]);
 const LEVEL: Kind = Kind::Word(&["UNSPECIFIED", "APPLICATION", "USER"]);
 const READS: Kind = Kind::Word(&["VALUES", "DIGESTS", "NAMES", "NOTHING"]);
-const LEGACY_SCOPE: Kind = Kind::Word(&["CONNECTION", "DESTINATION", "LABEL"]);
+const LEGACY_SCOPE: Kind = Kind::Word(&["CONNECTION", "AUTH", "DESTINATION", "LABEL"]);
 
 const CONDITION: Kind =
     Kind::Object(&[may("sourceParam", Kind::Text), may("operator", OPERATOR), may("values", Kind::List(&Kind::Text))]);
@@ -247,6 +247,7 @@ const LEGACY_FIELD: Kind = Kind::Object(&[
     must("field", Kind::Text),
     must("scope", LEGACY_SCOPE),
     must("parameter", Kind::Text),
+    may("method", Kind::Text),
     may("normalise", Kind::Text),
     may("defaultValue", Kind::Text),
 ]);
@@ -265,6 +266,7 @@ pub(super) static DOCUMENT: Kind = Kind::Object(&[
     may("sync", Kind::Object(SYNC)),
     may("egress", Kind::List(&EGRESS_ENTRY)),
     may("legacyFields", Kind::List(&LEGACY_FIELD)),
+    may("legacyNames", Kind::List(&Kind::Text)),
     may("customSettingsMetadata", Kind::Anything),
 ]);
 
@@ -299,8 +301,9 @@ mod tests {
                 "itemsMax": 1, "emptyValues": true, "reservedNames": ["r"]},
             "egress": [{"id": "e", "host": "h", "methods": ["GET"], "ports": [1],
                 "signing": {"service": "s", "region": "r"}}],
-            "legacyFields": [{"field": "app", "scope": "LABEL", "parameter": "p", "normalise": "n",
+            "legacyFields": [{"field": "app", "scope": "LABEL", "parameter": "p", "method": "m", "normalise": "n",
                 "defaultValue": "d"}],
+            "legacyNames": ["n"],
             "customSettingsMetadata": {}})
     }
 

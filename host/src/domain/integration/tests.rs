@@ -272,6 +272,15 @@ fn documents_that_make_no_sense_are_told() {
         &[("/configMetadata/authMetadata/1/type", "required")],
     );
     document("/legacyFields/0/normalise", json!("upper"), &[("/legacyFields/0/normalise", "not_an_option")]);
+    for (method, expect) in [
+        (json!("key"), ("/legacyFields/0/parameter", "unknown_reference")),
+        (json!("other"), ("/legacyFields/0/method", "unknown_reference")),
+        (json!(null), ("/legacyFields/0/method", "unknown_reference")),
+    ] {
+        let field = json!({"field": "accessToken", "scope": "AUTH", "method": method, "parameter": "other"});
+        document("/legacyFields/0", field, &[expect]);
+    }
+    document("/legacyNames", json!(["good", "not good"]), &[("/legacyNames/1", "malformed")]);
     document("/customSettingsMetadata", json!("text"), &[("/customSettingsMetadata", "malformed")]);
 }
 

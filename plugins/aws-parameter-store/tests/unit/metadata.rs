@@ -77,6 +77,11 @@ fn the_generic_members_of_the_infisical_dialect_have_a_place() {
     let fields = metadata().legacy_fields;
     let summary = fields.iter().map(|field| (field.field.as_str(), field.parameter.as_str()));
     let expected = [
+        ("accessId", "accessKeyId"),
+        ("accessToken", "secretAccessKey"),
+        ("accessId", "accessKeyId"),
+        ("accessToken", "secretAccessKey"),
+        ("awsAssumeIamRoleArn", "roleArn"),
         ("region", "region"),
         ("url", "endpoint"),
         ("path", "path"),
@@ -85,6 +90,8 @@ fn the_generic_members_of_the_infisical_dialect_have_a_place() {
         ("app", ""),
     ];
     assert_eq!(summary.collect::<Vec<_>>(), expected);
-    assert_eq!(fields[2].normalise.as_deref(), Some("surroundWithSlashes"));
-    assert_eq!(fields[2].default_value.as_deref(), Some("/"));
+    let methods: Vec<_> = fields.iter().filter_map(|field| field.method.as_deref()).collect();
+    assert_eq!(methods, ["access-key", "access-key", "assume-role", "assume-role", "assume-role"]);
+    assert_eq!(fields[7].normalise.as_deref(), Some("surroundWithSlashes"));
+    assert_eq!(fields[7].default_value.as_deref(), Some("/"));
 }
