@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::transaction::{Transaction, View};
+use super::syncs::{self, Removal};
 use super::{Key, Kind, located};
 use crate::domain::destination::Account;
 use crate::domain::id::{ConnectionUid, CredentialUid, Digest, IdentityUid, RevisionUid, TenantUid};
@@ -26,6 +27,9 @@ pub struct ConnectionRecord {
     /// For people, at most 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Members that a dialect sent and no setting holds as they were sent, kept to be shown so.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub presentation: Map<String, Value>,
     pub draft: ConnectionState,
     /// The revision that syncs use.
     pub published: Option<PublishedRevision>,
@@ -203,13 +207,18 @@ pub fn index(tx: &mut Transaction, tenant: TenantUid, record: &ConnectionRecord)
     }
 }
 
-/// Whether a sync uses the connection.
+/// Whether a sync uses the connection. One that is on its way out and leaves its destination alone needs it no more.
 ///
 /// # Errors
 /// As [`View::get`].
 pub async fn is_used(view: &View, tenant: TenantUid, uid: ConnectionUid) -> Result<bool> {
-    let users = Key::new(tenant, Kind::SyncOfConnection).uid(uid.as_bytes());
-    Ok(!view.scan_clear(&users, None, 1).await?.is_empty())
+    for sync in syncs::using(view, tenant, uid, usize::MAX).await? {
+        let record = syncs::read(view, tenant, sync).await?;
+        if record.is_some_and(|record| record.removal != Some(Removal::KeepSecrets)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes a connection that no sync uses with its revisions, verification and credentials; fails to commit when a sync

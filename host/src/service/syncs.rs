@@ -46,6 +46,8 @@ pub struct SyncView {
     pub attempted_generation: u64,
     pub applied_generation: u64,
     pub last_run: Option<Run>,
+    /// The last run that came to an end, or broke off and is tried again.
+    pub ended_run: Option<Run>,
     /// When a failed run is tried again.
     pub retry_at: Option<Timestamp>,
 }

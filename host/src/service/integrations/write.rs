@@ -75,6 +75,7 @@ impl Integrations {
             display_name: slug.to_string(),
             slug,
             description: None,
+            presentation: Map::new(),
             config_metadata: ConfigMetadata::default(),
             plugin: DEFAULT_PLUGIN.parse().map_err(Error::internal)?,
             plugin_settings: None,

@@ -22,6 +22,16 @@ const DISPLAY_NAME_CHARS_MAX: usize = 100;
 /// Globs, tags, metadata members and explicit names, each.
 const ENTRIES_MAX: usize = 1_000;
 
+/// When a new sync runs first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstRun {
+    /// When its source changes, or somebody asks for it.
+    Waits,
+    AtOnce,
+    /// When somebody resumes it.
+    Paused,
+}
+
 impl Syncs {
     /// Makes a sync and asks whether its destination can be written to. It does not run by that: its first run begins with
     /// the first change of its source, or when somebody asks for it.
@@ -29,7 +39,7 @@ impl Syncs {
     /// # Errors
     /// `scope_missing`, `already_exists`, `not_supported`, `invalid_request` with every violation.
     pub async fn create(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
-        let record = self.insert(ctx, spec, false).await?;
+        let record = self.insert(ctx, spec, FirstRun::Waits).await?;
         let state = self.probe(ctx.tenant(), &record.spec).await?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
@@ -47,11 +57,20 @@ impl Syncs {
     /// # Errors
     /// As [`Syncs::create`].
     pub async fn create_and_run(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
-        let record = self.insert(ctx, spec, true).await?;
+        let record = self.insert(ctx, spec, FirstRun::AtOnce).await?;
         self.reread(ctx, &record.spec.id).await
     }
 
-    async fn insert(&self, ctx: &TenantCtx, spec: SyncSpec, runs: bool) -> Result<SyncRecord> {
+    /// As [`Syncs::create`], for a sync that does not run until somebody resumes it.
+    ///
+    /// # Errors
+    /// As [`Syncs::create`].
+    pub async fn create_paused(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
+        let record = self.insert(ctx, spec, FirstRun::Paused).await?;
+        self.reread(ctx, &record.spec.id).await
+    }
+
+    async fn insert(&self, ctx: &TenantCtx, spec: SyncSpec, first_run: FirstRun) -> Result<SyncRecord> {
         ctx.require(Scope::SyncsWrite)?;
         refuse_unbuilt(&spec)?;
         let now = self.core.clock.now();
@@ -66,7 +85,7 @@ impl Syncs {
                 environment,
                 connection,
                 revision: 1,
-                pause: None,
+                pause: (first_run == FirstRun::Paused).then_some(Pause::Owner),
                 removal: None,
                 created_at: now,
                 modified_at: now,
@@ -75,7 +94,7 @@ impl Syncs {
                 return Err(Error::new(Code::AlreadyExists, "a sync with this id exists"));
             }
             Wanted { generation: 1, ..Wanted::default() }.write(&mut tx, ctx.tenant(), uid).await?;
-            if runs && record.spec.options.auto_sync {
+            if first_run == FirstRun::AtOnce && record.spec.options.auto_sync {
                 let cause = (Trigger::Definition, trigger::Pace::AtOnce);
                 trigger::raise(&mut tx, ctx.tenant(), &record, cause, now).await?;
             }

@@ -155,6 +155,10 @@ pub(super) async fn viewed(
         Some(run) => runs::read(view, tenant, uid, run).await?,
         None => None,
     };
+    let ended_run = match status.last_run {
+        Some(run) => runs::read(view, tenant, uid, run).await?,
+        None => None,
+    };
     let mut source = record.spec.source.clone();
     follow_source(view, tenant, &record, &mut source).await?;
     record.spec.source = source;
@@ -165,6 +169,7 @@ pub(super) async fn viewed(
         applied_generation: Applied::read(view, tenant, uid).await?.generation,
         retry_at: wanted.pending.and_then(|pending| pending.not_before),
         last_run,
+        ended_run,
         record,
         version,
     })

@@ -1,13 +1,17 @@
 //! Deleting syncs. Here it is only said; the engine does it.
 
-use super::Syncs;
+use std::time::Duration;
+
 use super::define::for_update;
+use super::read::viewed;
+use super::{SyncView, Syncs};
 use super::trigger::{self, Pace};
 use crate::domain::access::Scope;
+use crate::domain::id::{ConnectionUid, SyncUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::Trigger;
+use crate::domain::sync::{SyncState, Trigger};
 use crate::domain::{Error, Expected, Result};
-use crate::records::sync_state::{Fence, Place};
+use crate::records::sync_state::{self, Fence, Place};
 use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
@@ -43,5 +47,42 @@ impl Syncs {
             audit::record(&mut tx, ctx, now, "syncs.delete", after.uid.to_string()).await?;
         });
         Ok(())
+    }
+
+    /// Deletes every sync that uses a connection; their destinations stay as they are.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub async fn delete_using(&self, ctx: &TenantCtx, connection: ConnectionUid) -> Result<()> {
+        ctx.require(Scope::SyncsWrite)?;
+        let view = self.core.records.view().await?;
+        for uid in syncs::using(&view, ctx.tenant(), connection, usize::MAX).await? {
+            let Some(record) = syncs::read(&view, ctx.tenant(), uid).await? else { continue };
+            if record.removal != Some(Removal::KeepSecrets) {
+                self.delete(ctx, &record.spec.id, Removal::KeepSecrets, &Expected::Any).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a sync whose secrets are being removed: `None` as soon as it is gone, else how it stands when its removal has
+    /// stopped, or when `patience` is over.
+    ///
+    /// # Errors
+    /// `scope_missing`, `unavailable` when the store fails.
+    pub async fn removed(&self, ctx: &TenantCtx, uid: SyncUid, patience: Duration) -> Result<Option<SyncView>> {
+        ctx.require(Scope::SyncsRead)?;
+        let mut changes = self.core.records.store().watch(sync_state::all_of(ctx.tenant(), uid).as_bytes());
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            changes.borrow_and_update();
+            let view = self.core.records.view().await?;
+            let Some(found) = syncs::read_with_version(&view, ctx.tenant(), uid).await? else { return Ok(None) };
+            let shown = viewed(&view, ctx.tenant(), found).await?;
+            let is_under_way = matches!(shown.state, SyncState::Pending | SyncState::Running) && shown.retry_at.is_none();
+            if !is_under_way || !matches!(tokio::time::timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
+                return Ok(Some(shown));
+            }
+        }
     }
 }
