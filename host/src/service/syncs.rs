@@ -16,6 +16,7 @@ use super::destinations::Destinations;
 use crate::domain::id::{SyncUid, TenantUid};
 use crate::domain::sync::{Block, ItemOutcome, Plan, Run, SyncState};
 use crate::domain::{Code, Error, Result, Timestamp, Version};
+use crate::records::environments::Environment;
 use crate::records::syncs::SyncRecord;
 
 /// Makes plans without carrying them out; the engine does.
@@ -40,6 +41,8 @@ pub struct Preview {
 pub struct SyncView {
     /// With the path of its source as it is now.
     pub record: SyncRecord,
+    /// The source's; `None`: it is gone.
+    pub environment: Option<Environment>,
     pub version: Version,
     pub state: SyncState,
     pub wanted_generation: u64,

@@ -2,9 +2,14 @@
 
 use crate::api::router::Routes;
 
+pub(crate) mod integration_auth;
+pub(crate) mod integrations;
 pub(crate) mod universal_auth;
 
 /// Every route of this dialect.
 pub(crate) fn all() -> Routes {
-    Routes::new().merge(universal_auth::routes())
+    Routes::new()
+        .merge(integration_auth::routes())
+        .merge(integrations::routes())
+        .merge(universal_auth::routes())
 }

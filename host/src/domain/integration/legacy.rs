@@ -7,6 +7,7 @@ use keyferry_contract::vocabulary::type_name;
 use keyferry_contract::{AuthMethod, ConfigMetadata, LegacyField, LegacyScope, Parameter};
 use serde_json::{Map, Value};
 
+use crate::domain::settings::host::{normalise_label, normalise_origin};
 use crate::domain::settings::{from_text, to_text};
 
 /// Members that are said with a credential, and so hold for the whole connection; all others are said with each sync.
@@ -58,26 +59,40 @@ impl LegacyMap {
         self.scoped(LegacyScope::Auth).next().is_some()
     }
 
-    /// The settings of `scope` that `members` come to. Where `fills`, a member that is not there has its declared default.
-    #[must_use]
-    pub fn settings(&self, scope: LegacyScope, members: &Map<String, Value>, fills: bool) -> Map<String, Value> {
-        let setting = |field: &LegacyField| {
-            let default = || field.default_value.clone().filter(|_| fills).map(Value::String);
-            let value = member(members, &field.field).cloned().or_else(default)?;
-            Some((field.parameter.clone(), self.as_setting(field, value)))
-        };
-        self.scoped(scope).filter_map(setting).collect()
+    /// Makes `settings` of `scope` what `members` come to. Where they are all there are, one that is left out has its declared
+    /// default; else it stays as it is, and only one that is named as null or empty has its default.
+    pub fn settle(&self, scope: LegacyScope, members: &Map<String, Value>, are_all: bool, settings: &mut Map<String, Value>) {
+        for field in self.scoped(scope).filter(|field| are_all || named(members, &field.field).is_some()) {
+            match self.setting(field, member(members, &field.field)) {
+                Some(setting) => settings.insert(field.parameter.clone(), setting),
+                None => settings.remove(&field.parameter),
+            };
+        }
     }
 
-    fn as_setting(&self, field: &LegacyField, value: Value) -> Value {
-        let Value::String(text) = value else { return value };
+    /// The setting that a member comes to, or its default.
+    #[must_use]
+    pub fn setting_of(&self, scope: LegacyScope, name: &str, value: Option<&Value>) -> Option<Value> {
+        let field = self.scoped(scope).find(|field| field.field == name)?;
+        self.setting(field, value.filter(|value| says_something(value)))
+    }
+
+    fn setting(&self, field: &LegacyField, value: Option<&Value>) -> Option<Value> {
+        let default = || field.default_value.clone().map(Value::String);
+        let Value::String(text) = value.cloned().or_else(default)? else { return value.cloned() };
         let text = match field.normalise.as_deref() {
             Some("surroundWithSlashes") => surrounded_with_slashes(&text),
             _ => text,
         };
-        let typed = self.parameter(field).and_then(|parameter| from_text(parameter, &text));
+        let Some(parameter) = self.parameter(field) else { return Some(Value::String(text)) };
+        let spelled = match parameter.type_name.as_deref() {
+            Some(type_name::ORIGIN) => normalise_origin(&text),
+            Some(type_name::LABEL) => normalise_label(&text),
+            _ => None,
+        };
+        let text = spelled.unwrap_or(text);
         // What is none of the parameter's type is told by whoever checks the settings.
-        typed.unwrap_or(Value::String(text))
+        Some(from_text(parameter, &text).unwrap_or(Value::String(text)))
     }
 
     /// The parameter of `scope` that a member goes to.
@@ -119,19 +134,10 @@ impl LegacyMap {
         rated.min_by_key(|(_, rating)| *rating).map(|(id, _)| id)
     }
 
-    /// The parameters of an auth method that `members` come to, which are taken out of it; what is left the method does not
-    /// take.
-    #[must_use]
-    pub fn credential(&self, method: &str, members: &mut Map<String, Value>) -> Map<String, Value> {
-        let of_method = self.scoped(LegacyScope::Auth).filter(|field| field.method.as_deref() == Some(method));
-        of_method.filter_map(|field| Some((field.parameter.clone(), members.remove(&field.field)?))).collect()
-    }
-
-    /// The member that says a parameter of an auth method.
-    #[must_use]
-    pub fn credential_member(&self, method: &str, parameter: &str) -> Option<&str> {
-        let says = |field: &&LegacyField| field.method.as_deref() == Some(method) && field.parameter == parameter;
-        self.scoped(LegacyScope::Auth).find(says).map(|field| field.field.as_str())
+    /// The members that an auth method takes, each with the parameter that it says.
+    pub fn credential_members(&self, method: &str) -> impl Iterator<Item = (&str, &str)> {
+        let of_method = self.scoped(LegacyScope::Auth).filter(move |field| field.method.as_deref() == Some(method));
+        of_method.map(|field| (field.field.as_str(), field.parameter.as_str()))
     }
 
     /// Names of the connection's parameters that the dialect says with each sync. One that takes the credential to a host of
@@ -150,11 +156,18 @@ impl LegacyMap {
 /// The member behind a name, which is dotted for one of `metadata`; null and the empty text are nothing.
 #[must_use]
 pub fn member<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
-    let found = match name.strip_prefix("metadata.") {
+    named(members, name).filter(|value| says_something(value))
+}
+
+fn named<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
+    match name.strip_prefix("metadata.") {
         Some(name) => members.get("metadata").and_then(|metadata| metadata.get(name)),
         None => members.get(name),
-    };
-    found.filter(|value| !value.is_null() && value.as_str() != Some(""))
+    }
+}
+
+fn says_something(value: &Value) -> bool {
+    !value.is_null() && value.as_str() != Some("")
 }
 
 /// A setting as a member of the dialect, which knows no numbers beside texts.
@@ -213,25 +226,40 @@ mod tests {
         value.as_object().expect("an object").clone()
     }
 
-    #[test]
-    fn members_become_settings_of_the_right_type() {
-        let map = map();
-        let sent = members(json!({"region": "eu-west-1", "path": "app//", "appId": "3", "scope": "x", "app": "label",
-            "metadata": {"secretAWSTag": [{"key": "a", "value": "b"}], "other": 1}}));
-        let connection = map.settings(LegacyScope::Connection, &sent, true);
-        assert_eq!(Value::Object(connection), json!({"region": "eu-west-1"}));
-        let destination = map.settings(LegacyScope::Destination, &sent, true);
-        let expected = json!({"path": "/app/", "retries": 3, "tags": [{"key": "a", "value": "b"}]});
-        assert_eq!(Value::Object(destination), expected);
+    fn settled(scope: LegacyScope, sent: &Map<String, Value>, are_all: bool, before: Value) -> Value {
+        let mut settings = members(before);
+        map().settle(scope, sent, are_all, &mut settings);
+        Value::Object(settings)
     }
 
     #[test]
-    fn a_default_fills_what_is_not_there_only_where_it_is_asked_for() {
-        for nothing in [json!({}), json!({"path": ""}), json!({"path": null})] {
-            let nothing = members(nothing);
-            assert_eq!(map().settings(LegacyScope::Destination, &nothing, true)["path"], "/");
-            assert!(map().settings(LegacyScope::Destination, &nothing, false).is_empty());
+    fn members_become_settings_of_the_right_type() {
+        let sent = members(json!({"region": "eu-west-1", "path": "app//", "appId": "3", "scope": "x", "app": "label",
+            "metadata": {"secretAWSTag": [{"key": "a", "value": "b"}], "other": 1}}));
+        assert_eq!(settled(LegacyScope::Connection, &sent, true, json!({})), json!({"region": "eu-west-1"}));
+        let expected = json!({"path": "/app/", "retries": 3, "tags": [{"key": "a", "value": "b"}]});
+        assert_eq!(settled(LegacyScope::Destination, &sent, true, json!({})), expected);
+    }
+
+    #[test]
+    fn what_a_change_leaves_out_stays_and_what_it_empties_has_its_default() {
+        let before = || json!({"path": "/app/", "retries": 3});
+        for (sent, are_all, expected) in [
+            (json!({}), false, before()),
+            (json!({}), true, json!({"path": "/"})),
+            (json!({"path": ""}), false, json!({"path": "/", "retries": 3})),
+            (json!({"appId": null}), false, json!({"path": "/app/"})),
+            (json!({"path": "b"}), false, json!({"path": "/b/", "retries": 3})),
+        ] {
+            assert_eq!(settled(LegacyScope::Destination, &members(sent.clone()), are_all, before()), expected, "{sent}");
         }
+    }
+
+    #[test]
+    fn hosts_are_spelled_one_way() {
+        let sent = members(json!({"region": "EU-West-1", "url": "http://127.0.0.1:5000/"}));
+        let expected = json!({"region": "eu-west-1", "endpoint": "http://127.0.0.1:5000"});
+        assert_eq!(settled(LegacyScope::Connection, &sent, true, json!({})), expected);
     }
 
     #[test]
@@ -244,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_left_for_the_check_of_settings() {
         let sent = members(json!({"appId": "three"}));
-        assert_eq!(map().settings(LegacyScope::Destination, &sent, false)["retries"], "three");
+        assert_eq!(settled(LegacyScope::Destination, &sent, false, json!({})), json!({"retries": "three"}));
     }
 
     #[test]
@@ -260,10 +288,8 @@ mod tests {
         ] {
             assert_eq!(map.auth_method(&given.iter().copied().collect()), Some(method), "{given:?}");
         }
-        let mut sent = members(json!({"accessId": "i", "accessToken": "s", "refreshToken": "r"}));
-        assert_eq!(Value::Object(map.credential("key", &mut sent)), json!({"id": "i", "secret": "s"}));
-        assert_eq!(sent.keys().collect::<Vec<_>>(), ["refreshToken"], "it is not taken");
-        assert_eq!(map.credential_member("role", "arn"), Some("awsAssumeIamRoleArn"));
+        let taken: Vec<_> = map.credential_members("key").collect();
+        assert_eq!(taken, [("accessId", "id"), ("accessToken", "secret")]);
     }
 
     #[test]

@@ -170,6 +170,7 @@ pub(super) async fn viewed(
         retry_at: wanted.pending.and_then(|pending| pending.not_before),
         last_run,
         ended_run,
+        environment: environments::read(view, tenant, record.environment).await?,
         record,
         version,
     })

@@ -72,7 +72,7 @@ impl Syncs {
     /// `scope_missing`, `unavailable` when the store fails.
     pub async fn removed(&self, ctx: &TenantCtx, uid: SyncUid, patience: Duration) -> Result<Option<SyncView>> {
         ctx.require(Scope::SyncsRead)?;
-        let mut changes = self.core.records.store().watch(sync_state::all_of(ctx.tenant(), uid).as_bytes());
+        let mut changes = self.core.records.store().watch(sync_state::parts_prefix(ctx.tenant(), uid).as_bytes());
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             changes.borrow_and_update();

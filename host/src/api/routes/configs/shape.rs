@@ -92,8 +92,8 @@ impl Read for ConfigIn {
                 ca_bundle,
                 open_parameters: None,
             },
-            description: Patch::Keep,
             sandbox_mode: Patch::initial(sandbox_mode?.map(str::to_owned)),
+            ..ConnectionChange::default()
         }))
     }
 }
