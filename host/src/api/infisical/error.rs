@@ -41,6 +41,7 @@ pub(crate) struct ErrorDocument<'e> {
     error: &'static str,
     /// The rules that refused, with 403 `PermissionDenied`; always empty here: the message names the scope.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
     details: Option<[(); 0]>,
 }
 
