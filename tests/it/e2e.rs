@@ -4,6 +4,7 @@ mod aws;
 mod consul;
 mod crash;
 mod http_api;
+mod infisical_native;
 mod leak;
 
 use serde_json::Value;

@@ -6,8 +6,8 @@ use keyferry_contract::AuthLevel;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::transaction::{Transaction, View};
 use super::syncs::{self, Removal};
+use super::transaction::{Transaction, View};
 use super::{Key, Kind, located};
 use crate::domain::destination::Account;
 use crate::domain::id::{ConnectionUid, CredentialUid, Digest, IdentityUid, RevisionUid, TenantUid};
@@ -30,6 +30,10 @@ pub struct ConnectionRecord {
     /// Members that a dialect sent and no setting holds as they were sent, kept to be shown so.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub presentation: Map<String, Value>,
+    /// Who entered the credential without saying where it leads, as long as no sync was made with it: until then, they may
+    /// still say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsettled_by: Option<IdentityUid>,
     pub draft: ConnectionState,
     /// The revision that syncs use.
     pub published: Option<PublishedRevision>,

@@ -2,6 +2,7 @@
 
 mod choices;
 pub(in crate::service) mod open;
+mod origin;
 pub(in crate::service) mod settle;
 mod target;
 mod verify;
@@ -57,6 +58,8 @@ pub struct ConnectionChange {
     pub presentation: Patch<Map<String, Value>>,
     /// Whether the draft is published with it.
     pub publishes: bool,
+    /// Whether a new connection does not say yet where it leads: whoever enters its credential may say so with its first sync.
+    pub leaves_origin: bool,
 }
 
 /// A connection as it is shown: nothing of its credential.
@@ -104,6 +107,7 @@ impl Connections {
             display_name: new.display_name.apply(None),
             description: new.description.apply(None),
             presentation: new.presentation.apply(None).unwrap_or_default(),
+            unsettled_by: new.leaves_origin.then_some(ctx.principal().identity),
             draft: ConnectionState::default(),
             published: None,
             latest_revision: 0,

@@ -8,8 +8,5 @@ pub(crate) mod universal_auth;
 
 /// Every route of this dialect.
 pub(crate) fn all() -> Routes {
-    Routes::new()
-        .merge(integration_auth::routes())
-        .merge(integrations::routes())
-        .merge(universal_auth::routes())
+    Routes::new().merge(integration_auth::routes()).merge(integrations::routes()).merge(universal_auth::routes())
 }

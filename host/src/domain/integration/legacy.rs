@@ -61,7 +61,13 @@ impl LegacyMap {
 
     /// Makes `settings` of `scope` what `members` come to. Where they are all there are, one that is left out has its declared
     /// default; else it stays as it is, and only one that is named as null or empty has its default.
-    pub fn settle(&self, scope: LegacyScope, members: &Map<String, Value>, are_all: bool, settings: &mut Map<String, Value>) {
+    pub fn settle(
+        &self,
+        scope: LegacyScope,
+        members: &Map<String, Value>,
+        are_all: bool,
+        settings: &mut Map<String, Value>,
+    ) {
         for field in self.scoped(scope).filter(|field| are_all || named(members, &field.field).is_some()) {
             match self.setting(field, member(members, &field.field)) {
                 Some(setting) => settings.insert(field.parameter.clone(), setting),
@@ -101,7 +107,15 @@ impl LegacyMap {
         self.scoped(scope).find(|field| field.field == member).and_then(|field| self.parameter(field))
     }
 
-    /// The member that says a parameter, or the auth method's.
+    /// The parameter of the connection that takes a whole origin from a member, and what it takes.
+    #[must_use]
+    pub fn origin_of(&self, member: &str, value: &str) -> Option<(&str, String)> {
+        let parameter = self.parameter_of(LegacyScope::Connection, member)?;
+        let is_origin = parameter.type_name.as_deref() == Some(type_name::ORIGIN);
+        Some((parameter.name.as_str(), normalise_origin(value).filter(|_| is_origin)?))
+    }
+
+    /// The member that says a parameter.
     #[must_use]
     pub fn member_of(&self, scope: LegacyScope, parameter: &str) -> Option<&str> {
         self.scoped(scope).find(|field| field.parameter == parameter).map(|field| field.field.as_str())
@@ -146,9 +160,8 @@ impl LegacyMap {
     pub fn open_parameters(&self) -> BTreeSet<String> {
         let fields = self.scoped(LegacyScope::Connection);
         let late = fields.filter(|field| !WITH_THE_CREDENTIAL.contains(&field.field.as_str()));
-        let may_be_any = |parameter: &&Parameter| {
-            !parameter.secret && parameter.type_name.as_deref() != Some(type_name::ORIGIN)
-        };
+        let may_be_any =
+            |parameter: &&Parameter| !parameter.secret && parameter.type_name.as_deref() != Some(type_name::ORIGIN);
         late.filter_map(|field| self.parameter(field)).filter(may_be_any).map(|p| p.name.clone()).collect()
     }
 }
@@ -217,8 +230,9 @@ mod tests {
                 {"name": "endpoint", "typeName": "origin"}, {"name": "home", "typeName": "origin"}])),
             auth_metadata: serde_json::from_value(methods).expect("methods"),
         };
-        let destination =
-            parameters(json!([{"name": "path"}, {"name": "retries", "type": "Integer"}, {"name": "tags", "type": "Json"}]));
+        let destination = parameters(
+            json!([{"name": "path"}, {"name": "retries", "type": "Integer"}, {"name": "tags", "type": "Json"}]),
+        );
         LegacyMap::new(&fields, config, destination)
     }
 
@@ -251,7 +265,11 @@ mod tests {
             (json!({"appId": null}), false, json!({"path": "/app/"})),
             (json!({"path": "b"}), false, json!({"path": "/b/", "retries": 3})),
         ] {
-            assert_eq!(settled(LegacyScope::Destination, &members(sent.clone()), are_all, before()), expected, "{sent}");
+            assert_eq!(
+                settled(LegacyScope::Destination, &members(sent.clone()), are_all, before()),
+                expected,
+                "{sent}"
+            );
         }
     }
 

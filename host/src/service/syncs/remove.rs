@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::define::for_update;
 use super::read::viewed;
-use super::{SyncView, Syncs};
 use super::trigger::{self, Pace};
+use super::{SyncView, Syncs};
 use crate::domain::access::Scope;
 use crate::domain::id::{ConnectionUid, SyncUid};
 use crate::domain::name::Slug;
@@ -79,7 +79,8 @@ impl Syncs {
             let view = self.core.records.view().await?;
             let Some(found) = syncs::read_with_version(&view, ctx.tenant(), uid).await? else { return Ok(None) };
             let shown = viewed(&view, ctx.tenant(), found).await?;
-            let is_under_way = matches!(shown.state, SyncState::Pending | SyncState::Running) && shown.retry_at.is_none();
+            let is_under_way =
+                matches!(shown.state, SyncState::Pending | SyncState::Running) && shown.retry_at.is_none();
             if !is_under_way || !matches!(tokio::time::timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
                 return Ok(Some(shown));
             }

@@ -17,8 +17,8 @@ use crate::api::infisical::native::told;
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
-use crate::domain::{Error, Expected, Result};
 use crate::domain::id::ConnectionUid;
+use crate::domain::{Expected, Result};
 use crate::records::connections::ConnectionRecord;
 use crate::service::context::TenantCtx;
 use crate::service::integrations::LegacyIntegration;
@@ -45,6 +45,11 @@ async fn found(state: &ApiState, ctx: &TenantCtx, uid: ConnectionUid) -> Result<
     Ok((record, integration))
 }
 
+/// An address that is named is one that requests may go to.
+pub(super) fn require_permitted(state: &ApiState, address: Option<&str>) -> Result<()> {
+    address.map_or(Ok(()), |address| state.services.connections.require_permitted(address))
+}
+
 /// List what can be connected to.
 #[utoipa::path(get, path = "/api/v1/integration-auth/integration-options",
     operation_id = "infisical.integrationAuth.options", tag = "Infisical: native integrations",
@@ -67,6 +72,7 @@ async fn make(
 ) -> Result<axum::Json<AuthEnvelope>, Problem> {
     let ctx = client.in_project(&new.project).await?;
     let integration = state.services.integrations.legacy(&ctx, &new.integration).await?;
+    require_permitted(&state, new.said.address())?;
     let method = new.said.method(&integration).map(str::to_owned);
     let change = new.said.made(&integration, &new.integration)?;
     let made = state.services.connections.create(&ctx, &integration.id, change).await;
@@ -104,6 +110,7 @@ async fn change(
 ) -> Result<axum::Json<AuthEnvelope>, Problem> {
     let ctx = client.holding(uid.as_bytes(), KIND).await?;
     let (present, integration) = found(&state, &ctx, uid).await?;
+    require_permitted(&state, said.address())?;
     let method = said.method(&integration).map(str::to_owned);
     let change = said.changed(&integration, &present)?;
     let changed = state.services.connections.update(&ctx, &integration.id, uid, change, &Expected::Any).await;

@@ -10,9 +10,7 @@ use std::time::Duration;
 use axum::extract::State;
 use utoipa_axum::routes;
 
-use self::body::{
-    IntegrationChange, IntegrationPatchSchema, NewIntegration, NewIntegrationSchema, usual_options,
-};
+use self::body::{IntegrationChange, IntegrationPatchSchema, NewIntegration, NewIntegrationSchema, usual_options};
 use self::shown::{IntegrationEnvelope, IntegrationOut, IntegrationsEnvelope, Shown};
 use super::integration_auth;
 use crate::api::extract::Path;
@@ -40,11 +38,7 @@ const PAGE: usize = 500;
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn routes() -> Routes {
-    Routes::new()
-        .add(routes!(create))
-        .add(routes!(list))
-        .add(routes!(read_one, update, delete))
-        .add(routes!(sync))
+    Routes::new().add(routes!(create)).add(routes!(list)).add(routes!(read_one, update, delete)).add(routes!(sync))
 }
 
 /// A sync with its id and what shows it.
@@ -83,6 +77,7 @@ async fn create(
     let ctx = client.holding(uid.as_bytes(), integration_auth::KIND).await?;
     let connection = connection(&state, &ctx, uid).await?.ok_or_else(unknown)?;
     let integration = state.services.integrations.legacy(&ctx, connection.integration.as_str()).await?;
+    let connection = settled(&state, &ctx, &new, (connection, &integration)).await?;
     let spec = spec(&state, &ctx, &new, (&connection, &integration)).await?;
     let made = if new.is_active {
         state.services.syncs.create_and_run(&ctx, spec).await
@@ -90,8 +85,30 @@ async fn create(
         state.services.syncs.create_paused(&ctx, spec).await
     };
     let made = made.map_err(|error| told(error, &integration.map, None))?;
+    state.services.connections.note_settled(&ctx, uid).await?;
     let shown = Shown { view: &made, integration: &integration, connection: Some(&connection) };
     Ok(axum::Json(IntegrationEnvelope { integration: shown.as_integration(&ctx) }))
+}
+
+/// The connection, which leads where the first integration says, if nobody said so before.
+async fn settled(
+    state: &ApiState,
+    ctx: &TenantCtx,
+    new: &NewIntegration,
+    (connection, integration): (ConnectionRecord, &LegacyIntegration),
+) -> Result<ConnectionRecord> {
+    let address = new.said.address();
+    integration_auth::require_permitted(state, address)?;
+    let Some((parameter, origin)) = address.and_then(|address| integration.map.origin_of("url", address)) else {
+        return Ok(connection);
+    };
+    let known = connection.draft.parameters.as_ref().and_then(|parameters| parameters.get(parameter));
+    if known.is_some() || connection.unsettled_by != Some(ctx.principal().identity) {
+        return Ok(connection);
+    }
+    let of = (&connection.integration, connection.uid);
+    let settled = state.services.connections.settle_origin(ctx, of, (parameter, &origin)).await;
+    Ok(settled.map_err(|error| told(error, &integration.map, None))?.record)
 }
 
 /// What a request asks of a sync.
@@ -179,6 +196,7 @@ async fn update(
     let ctx = client.holding(uid.as_bytes(), KIND).await?;
     let view = found(&state, &ctx, uid).await?;
     let (id, was_active) = (&view.record.spec.id, view.record.pause.is_none());
+    integration_auth::require_permitted(&state, change.said.address())?;
     let integration = state.services.integrations.legacy(&ctx, view.record.spec.integration.as_str()).await?;
     if was_active && change.is_active == Some(false) {
         state.services.syncs.pause(&ctx, id).await?;

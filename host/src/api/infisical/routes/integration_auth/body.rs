@@ -10,6 +10,7 @@ use crate::api::fields::{At, Fields, Patch, Read, read};
 use crate::api::infisical::extract;
 use crate::api::infisical::native::TEXT_MAX;
 use crate::domain::error::violation;
+use crate::domain::integration::legacy::member;
 use crate::domain::settings::{Given, MASK};
 use crate::domain::{Code, Error, Result, Secret, Violation};
 use crate::records::connections::ConnectionRecord;
@@ -112,6 +113,11 @@ impl Said {
         integration.map.auth_method(&self.credential.keys().copied().collect())
     }
 
+    /// The address that is named, where one is.
+    pub(super) fn address(&self) -> Option<&str> {
+        member(&self.members, "url").and_then(Value::as_str)
+    }
+
     /// The connection to be made.
     ///
     /// # Errors
@@ -133,6 +139,7 @@ impl Said {
             },
             presentation: Patch::Set(presentation),
             publishes: true,
+            leaves_origin: self.address().is_none(),
             ..ConnectionChange::default()
         })
     }
@@ -141,7 +148,11 @@ impl Said {
     ///
     /// # Errors
     /// As [`Said::made`].
-    pub(super) fn changed(self, integration: &LegacyIntegration, present: &ConnectionRecord) -> Result<ConnectionChange> {
+    pub(super) fn changed(
+        self,
+        integration: &LegacyIntegration,
+        present: &ConnectionRecord,
+    ) -> Result<ConnectionChange> {
         let mut parameters = present.draft.parameters.clone().unwrap_or_default();
         integration.map.settle(LegacyScope::Connection, &self.members, false, &mut parameters);
         let is_same = present.draft.parameters.as_ref() == Some(&parameters);
@@ -166,7 +177,9 @@ impl Said {
         let members: Vec<(&str, &str)> = integration.map.credential_members(method).collect();
         let refused = self.credential.keys().filter(|name| !members.iter().any(|(member, _)| member == *name));
         let refused: Vec<Violation> = refused
-            .map(|name| Violation::new(format!("/{name}"), violation::NOT_SUPPORTED, "is not taken by this integration"))
+            .map(|name| {
+                Violation::new(format!("/{name}"), violation::NOT_SUPPORTED, "is not taken by this integration")
+            })
             .collect();
         if !refused.is_empty() {
             return Err(Error::invalid(refused));

@@ -138,9 +138,10 @@ async fn teams(
 async fn of_a_vendor(
     State(state): State<ApiState>,
     client: Client,
-    axum::extract::Path((uid, _, segment)): axum::extract::Path<(String, String, String)>,
+    axum::extract::Path(path): axum::extract::Path<(String, String, String)>,
     Params(Known(known)): Params<Known>,
 ) -> Result<axum::Json<Value>, Problem> {
+    let (uid, _, segment) = path;
     let uid = uid.parse().map_err(|_| Error::not_found(KIND))?;
     let picker = OF_A_VENDOR.iter().find(|picker| picker.segment == segment);
     let picker = picker.ok_or_else(|| Error::not_found("list"))?;
@@ -183,7 +184,8 @@ async fn choices(
 
 fn query(integration: &LegacyIntegration, picker: Picker, known: &Map<String, Value>) -> Option<ChoiceQuery> {
     let map = &integration.map;
-    let scopes = [(LegacyScope::Destination, ChoiceScope::Destination), (LegacyScope::Connection, ChoiceScope::Connection)];
+    let scopes =
+        [(LegacyScope::Destination, ChoiceScope::Destination), (LegacyScope::Connection, ChoiceScope::Connection)];
     let asked = picker.members.iter().flat_map(|member| scopes.map(|(legacy, scope)| (legacy, scope, *member)));
     let mut dynamic = asked.filter_map(|(legacy, scope, member)| {
         map.parameter_of(legacy, member).filter(|parameter| parameter.dynamic).map(|parameter| (scope, parameter))

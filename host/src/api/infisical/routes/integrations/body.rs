@@ -6,7 +6,6 @@ use utoipa::ToSchema;
 
 use crate::api::fields::{At, Fields, Read, read};
 use crate::api::infisical::native::TEXT_MAX;
-use crate::domain::error::violation;
 use crate::domain::integration::legacy::{LegacyMap, member};
 use crate::domain::name::{FolderPath, Slug};
 use crate::domain::settings::to_text;
@@ -219,6 +218,11 @@ impl Said {
         all
     }
 
+    /// The address that is named, where one is.
+    pub(super) fn address(&self) -> Option<&str> {
+        member(&self.0, "url").and_then(Value::as_str)
+    }
+
     /// The name for people.
     pub(super) fn display_name(&self, map: &LegacyMap) -> Option<String> {
         let label = member(&self.0, map.label()?).map(to_text)?;
@@ -262,7 +266,9 @@ fn text(value: &Value) -> String {
 }
 
 fn is(value: Option<&Value>, wanted: bool) -> bool {
-    value.is_some_and(|value| value.as_bool() == Some(wanted) || value.as_str() == Some(if wanted { "true" } else { "false" }))
+    value.is_some_and(|value| {
+        value.as_bool() == Some(wanted) || value.as_str() == Some(if wanted { "true" } else { "false" })
+    })
 }
 
 /// Whether keys that are no longer wanted are deleted, by the two members that can say so.

@@ -135,7 +135,11 @@ impl Shown<'_> {
     fn environment(&self) -> EnvironmentOut {
         let slug = self.view.record.spec.source.environment.to_string();
         let name = self.view.environment.as_ref().map(|environment| environment.display_name.clone());
-        EnvironmentOut { name: name.unwrap_or_else(|| slug.clone()), slug, id: self.view.record.environment.to_string() }
+        EnvironmentOut {
+            name: name.unwrap_or_else(|| slug.clone()),
+            slug,
+            id: self.view.record.environment.to_string(),
+        }
     }
 
     /// As it was sent with the credentials.
