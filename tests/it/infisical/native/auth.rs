@@ -21,6 +21,9 @@ async fn credentials_are_live_at_once_and_never_come_back() {
     let native = world.get(&config).await.expect(200);
     assert_eq!((&native.json["publishedVersion"], &native.json["hasAuth"]), (&json!(1), &json!(true)));
     assert_eq!(native.json["authMethodId"], "access-key");
+    assert_eq!((&native.json["parameters"], &native.json["openParameters"]), (&json!({}), &json!(["region"])));
+    // And what was read natively can be sent back natively.
+    world.patch(&config, &native.json).await.expect(200);
     for answer in [made, read, native] {
         assert!(!answer.text.contains(SECRET) && !answer.text.contains("AKIAEXAMPLE"), "{}", answer.text);
     }

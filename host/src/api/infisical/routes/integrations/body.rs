@@ -225,8 +225,7 @@ impl Said {
 
     /// The name for people.
     pub(super) fn display_name(&self, map: &LegacyMap) -> Option<String> {
-        let label = member(&self.0, map.label()?).map(to_text)?;
-        Some(label.chars().take(DISPLAY_NAME_MAX).collect())
+        member(&self.0, map.label()?).map(|label| as_display_name(&to_text(label)))
     }
 
     /// What a sync says once this was said of it. Where these are all members, what is left out has its default.
@@ -259,6 +258,11 @@ impl Said {
         disabled.or(enabled)?;
         Some(deletion_of(disabled, enabled))
     }
+}
+
+/// As much of a name as a sync can have.
+pub(super) fn as_display_name(name: &str) -> String {
+    name.chars().take(DISPLAY_NAME_MAX).collect()
 }
 
 fn text(value: &Value) -> String {

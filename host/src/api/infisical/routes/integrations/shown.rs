@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::body::{INITIAL, MEMBERS, deletion_of, initial_of};
+use super::body::{INITIAL, MEMBERS, as_display_name, deletion_of, initial_of};
 use super::outcome::Outcome;
 use crate::api::infisical::time;
 use crate::domain::integration::legacy::{as_member, member};
@@ -195,7 +195,7 @@ impl Shown<'_> {
     fn label(&self, sent: Option<&Value>) -> Option<Value> {
         let display_name = self.spec().display_name.as_str();
         match sent.and_then(Value::as_str) {
-            Some(sent) if sent.starts_with(display_name) => Some(Value::from(sent)),
+            Some(sent) if as_display_name(sent) == display_name => Some(Value::from(sent)),
             None if self.sent().is_some() => None,
             _ => Some(Value::from(display_name)),
         }
