@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::args::{SyncCommand, SyncCreateArguments};
+use super::args::{Priority, SyncCommand, SyncCreateArguments};
 use super::client::{Client, segment};
 use super::exit::{Exit, Failure};
 use super::output::{Output, text};
@@ -29,12 +29,17 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
         }
         SyncCommand::Run { id, approve, no_wait } => {
             let body = approve.map_or_else(|| json!({}), |hash| json!({ "planHash": hash }));
-            let accepted = client.send(Method::POST, &format!("{}/runs", one(&id)), &body).await?;
-            if no_wait {
-                output.data(&accepted, |accepted| text(accepted, "/id"));
-            } else {
-                follow(&one(&id), &text(&accepted, "/id"), client, output).await?;
-            }
+            start(&one(&id), ("/runs", &body), no_wait, client, output).await?;
+        }
+        SyncCommand::Import { id, prioritize, no_wait } => {
+            let word = match prioritize {
+                Priority::Source => "SOURCE",
+                Priority::Destination => "DESTINATION",
+            };
+            start(&one(&id), (":import", &json!({ "prioritize": word })), no_wait, client, output).await?;
+        }
+        SyncCommand::Check { id, no_wait } => {
+            start(&one(&id), (":check", &json!({})), no_wait, client, output).await?;
         }
         SyncCommand::Watch { id } => {
             let found = client.get(&one(&id)).await?;
@@ -56,6 +61,22 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
         }
     }
     Ok(())
+}
+
+/// Starts a run of some kind and follows it, unless nobody waits for it.
+async fn start(
+    sync: &str,
+    (action, body): (&str, &Value),
+    no_wait: bool,
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
+    let accepted = client.send(Method::POST, &format!("{sync}{action}"), body).await?;
+    if no_wait {
+        output.data(&accepted, |accepted| text(accepted, "/id"));
+        return Ok(());
+    }
+    follow(sync, &text(&accepted, "/id"), client, output).await
 }
 
 async fn verb(client: &Client, output: Output, path: &str, verb: &str) -> Result<(), Failure> {
@@ -96,6 +117,7 @@ fn diff(plan: &Value) -> String {
             "UPDATE" | "REPAIR" => '~',
             "DELETE" => '-',
             "ADOPT" => '=',
+            "IMPORT" => '<',
             _ => '!',
         };
         out.push_str(&format!("{sign} {}  ({})\n", text(change, "/key"), text(change, "/reason")));
@@ -128,7 +150,7 @@ fn counts(value: &Value) -> String {
 }
 
 fn status(found: &Value) -> String {
-    format!(
+    let mut out = format!(
         "{}: {} (generation {} of {})\nlast run: {} {}",
         text(found, "/id"),
         text(found, "/state"),
@@ -136,7 +158,15 @@ fn status(found: &Value) -> String {
         text(found, "/wantedGeneration"),
         text(found, "/lastRun/state"),
         text(found, "/lastRun/error/detail"),
-    )
+    );
+    let import = text(found, "/lastImport/state");
+    if !import.is_empty() {
+        out.push_str(&format!("\nlast import: {import} {}", text(found, "/lastImport/detail")));
+    }
+    for key in found.pointer("/drift/keys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        out.push_str(&format!("\n! {key}  (was changed at the destination)"));
+    }
+    out
 }
 
 /// Follows a run to its end; a run that did not succeed is a failure of the command.
@@ -154,11 +184,26 @@ async fn follow(sync: &str, run: &str, client: &Client, output: Output) -> Resul
     bar.finish_and_clear();
     match text(&ended, "/state").as_str() {
         "SUCCEEDED" => {
-            output.data(&ended, |ended| format!("succeeded: {}", counts(ended)));
+            output.data(&ended, succeeded);
             Ok(())
         }
         state => Err(unsuccessful(state, &ended)),
     }
+}
+
+/// What a run did, and by name the keys that it left and those that somebody else changed.
+fn succeeded(run: &Value) -> String {
+    let mut out = format!("succeeded: {}", counts(run));
+    let changes = run.get("changes").and_then(Value::as_array).into_iter().flatten();
+    let told = changes.filter(|change| match text(run, "/kind").as_str() {
+        "IMPORT" => text(change, "/action") == "SKIP",
+        "CHECK" => change.get("drift").and_then(Value::as_bool) == Some(true),
+        _ => false,
+    });
+    for change in told {
+        out.push_str(&format!("\n! {}  ({})", text(change, "/key"), text(change, "/reason")));
+    }
+    out
 }
 
 fn is_ended(run: &Value) -> bool {

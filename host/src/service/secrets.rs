@@ -3,6 +3,8 @@
 mod read;
 mod write;
 
+pub use self::write::set_all;
+
 use std::collections::BTreeMap;
 
 use super::context::Core;

@@ -2,6 +2,8 @@
 
 mod check;
 mod define;
+mod drift;
+mod import;
 mod read;
 mod remove;
 mod run;
@@ -11,10 +13,11 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
+pub use self::import::require_importable;
 use super::context::Core;
 use super::destinations::Destinations;
-use crate::domain::id::{SyncUid, TenantUid};
-use crate::domain::sync::{Block, ItemOutcome, Plan, Run, SyncState};
+use crate::domain::id::{RunUid, SyncUid, TenantUid};
+use crate::domain::sync::{Block, ItemOutcome, Plan, Priority, Run, RunState, SyncState};
 use crate::domain::{Code, Error, Result, Timestamp, Version};
 use crate::records::environments::Environment;
 use crate::records::syncs::SyncRecord;
@@ -48,11 +51,46 @@ pub struct SyncView {
     pub wanted_generation: u64,
     pub attempted_generation: u64,
     pub applied_generation: u64,
+    /// The last run that made the destination match, or is about to.
     pub last_run: Option<Run>,
     /// The last run that came to an end, or broke off and is tried again.
     pub ended_run: Option<Run>,
     /// When a failed run is tried again.
     pub retry_at: Option<Timestamp>,
+    /// The last import, asked for by itself or done by the first run.
+    pub last_import: Option<ImportView>,
+    /// What the last look at the destination told of changes that somebody else made there.
+    pub drift: DriftView,
+}
+
+/// How an import stands.
+#[derive(Clone, Debug)]
+pub struct ImportView {
+    pub run: RunUid,
+    /// Whose values win.
+    pub prioritize: Priority,
+    pub state: RunState,
+    /// Why it failed, or what keeps it; there is never a value in it.
+    pub message: Option<String>,
+    /// When the values came in; else when it ended, began or was asked for.
+    pub at: Timestamp,
+    /// New secrets and new versions.
+    pub secrets: u64,
+    /// Keys that were left, each told with its reason in the run.
+    pub left: u64,
+}
+
+/// What is known of drift.
+#[derive(Clone, Debug, Default)]
+pub struct DriftView {
+    /// When the destination was last looked at, by a run or a check.
+    pub checked_at: Option<Timestamp>,
+    /// How many keys somebody else changed, and are left so.
+    pub count: u64,
+    /// The first of them.
+    pub keys: Vec<String>,
+    /// The last check that ended.
+    pub check: Option<Run>,
 }
 
 /// A run with what became of each key.

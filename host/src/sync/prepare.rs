@@ -12,8 +12,10 @@ use super::resolve::resolve;
 use super::validate::{self, Checked, Invalid};
 use crate::domain::destination::{DestinationIdentity, OpaqueContext};
 use crate::domain::id::{SyncUid, TenantUid};
+use crate::domain::name::SecretName;
 use crate::domain::sync::{
-    Block, BlockReason, Deletion, DesiredItem, FailureClass, LedgerEntry, OnConflict, OnDrift, Plan, RunEvent, mapping,
+    Block, BlockReason, Deletion, DesiredItem, DesiredSecret, FailureClass, LedgerEntry, OnConflict, OnDrift, Plan,
+    RunEvent, mapping,
 };
 use crate::domain::{Code, KeyedHash};
 use crate::ports::sealer::{HashPurpose, TenantSealer};
@@ -67,6 +69,16 @@ pub(super) struct Preparation<'a> {
     pub(super) view: &'a View,
     pub(super) caller: &'a Caller<'a>,
     pub(super) steps: &'a dyn Steps,
+    pub(super) imports: Imports,
+}
+
+/// How far imports have come when a plan is made.
+#[derive(Default)]
+pub(super) struct Imports {
+    /// Foreign keys that were wanted have been imported: what is left of them is a conflict.
+    pub(super) are_done: bool,
+    /// Secrets as the first run will have imported them; for a plan that is made before.
+    pub(super) foreseen: BTreeMap<SecretName, DesiredSecret>,
 }
 
 impl Preparation<'_> {
@@ -119,7 +131,8 @@ impl Preparation<'_> {
         if self.record.removal.is_some() {
             return Ok(Vec::new());
         }
-        let secrets = resolve(self.view, self.tenant, self.record).await?;
+        let mut secrets = resolve(self.view, self.tenant, self.record).await?;
+        foresee(&mut secrets, &self.imports.foreseen);
         let open = self.caller.open;
         mapping::map(secrets, self.options(), &open.rules.attributes, &open.destination).map_err(|problems| {
             let listed = named(problems.iter().map(ToString::to_string));
@@ -180,8 +193,12 @@ impl Preparation<'_> {
 
     fn policy(&self, is_first_run: bool) -> PlanPolicy {
         let (options, rules) = (self.options(), &self.caller.open.rules);
+        let on_conflict = match options.conflict_policy(is_first_run) {
+            OnConflict::Import if self.imports.are_done => OnConflict::Stop,
+            policy => policy,
+        };
         let policy = PlanPolicy {
-            on_conflict: options.conflict_policy(is_first_run),
+            on_conflict,
             on_drift: options.on_drift,
             deletion: options.deletion,
             is_first_run,
@@ -218,6 +235,17 @@ impl Preparation<'_> {
     }
 }
 
+/// Puts secrets in as an import will have written them.
+fn foresee(secrets: &mut Vec<DesiredSecret>, foreseen: &BTreeMap<SecretName, DesiredSecret>) {
+    let mut new = foreseen.clone();
+    for secret in secrets.iter_mut() {
+        if let Some(imported) = new.remove(&secret.name) {
+            secret.value = imported.value.clone();
+        }
+    }
+    secrets.extend(new.into_values());
+}
+
 /// In another namespace nothing is ours: rows of the old place are set aside, and the new one gets a first run.
 fn abandoned(
     place: &Place,
@@ -234,7 +262,7 @@ fn asked(checked: &Checked, rows: &BTreeMap<String, LedgerEntry>, identity: &Des
     checked.items.iter().map(|item| item.key.clone()).chain(ours).collect()
 }
 
-fn invalid(invalid: Invalid) -> Halt {
+pub(super) fn invalid(invalid: Invalid) -> Halt {
     let message = match &invalid {
         Invalid::Offenders(offenders) => {
             let told = offenders.iter().map(|offender| {
@@ -249,7 +277,7 @@ fn invalid(invalid: Invalid) -> Halt {
 }
 
 /// The first of many, and how many more there are.
-fn named(all: impl Iterator<Item = String>) -> String {
+pub(super) fn named(all: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = all.collect();
     let mut told = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
     if all.len() > NAMED_MAX {

@@ -2,8 +2,10 @@
 
 mod approve;
 mod crash;
+mod drift;
 mod fail;
 mod ground;
+mod import;
 mod interrupt;
 mod remove;
 mod trigger;

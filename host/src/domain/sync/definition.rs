@@ -66,6 +66,9 @@ pub struct SyncOptions {
     pub deletion: Deletion,
     pub on_conflict: OnConflict,
     pub on_drift: OnDrift,
+    /// How often the destination is looked at for changes that somebody else made, in seconds; 0: never. `None`: as often
+    /// as the host is configured to.
+    pub drift_check_interval_seconds: Option<u64>,
     pub on_unresolved_reference: OnUnresolvedReference,
     pub on_invalid: OnInvalid,
     /// What the first run does with keys that are there already; `None`: what `on_conflict` says.
@@ -88,6 +91,7 @@ impl Default for SyncOptions {
             deletion: Deletion::default(),
             on_conflict: OnConflict::default(),
             on_drift: OnDrift::default(),
+            drift_check_interval_seconds: None,
             on_unresolved_reference: OnUnresolvedReference::default(),
             on_invalid: OnInvalid::default(),
             initial_sync_behavior: None,
@@ -102,16 +106,32 @@ impl Default for SyncOptions {
 }
 
 impl SyncOptions {
-    /// What happens to a key that is there and not ours, on the first run or on a later one.
+    /// What happens to a key that is there and not ours, on the first run or on a later one. Where the destination wins,
+    /// what a first run could not import falls to the standing policy: nobody said that it may be overwritten.
     #[must_use]
     pub fn conflict_policy(&self, is_first_run: bool) -> OnConflict {
         match self.initial_sync_behavior {
             Some(InitialSync::OverwriteDestination | InitialSync::ImportPrioritizeSource) if is_first_run => {
                 OnConflict::Overwrite
             }
-            Some(InitialSync::ImportPrioritizeDestination) if is_first_run => OnConflict::Import,
             _ => self.on_conflict,
         }
+    }
+
+    /// Whose values win when the first run imports; `None`: it does not.
+    #[must_use]
+    pub const fn initial_import(&self) -> Option<Priority> {
+        match self.initial_sync_behavior {
+            Some(InitialSync::ImportPrioritizeSource) => Some(Priority::Source),
+            Some(InitialSync::ImportPrioritizeDestination) => Some(Priority::Destination),
+            Some(InitialSync::OverwriteDestination) | None => None,
+        }
+    }
+
+    /// Whether runs of this sync may write secrets.
+    #[must_use]
+    pub fn imports(&self) -> bool {
+        self.initial_import().is_some() || self.on_conflict == OnConflict::Import
     }
 
     /// Whether this run reads back what it wrote.
@@ -193,6 +213,14 @@ pub enum InitialSync {
     ImportPrioritizeDestination,
 }
 
+/// Whose value wins where source and destination differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Priority {
+    Source,
+    Destination,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,7 +238,7 @@ mod tests {
         for (behaviour, first) in [
             (InitialSync::OverwriteDestination, OnConflict::Overwrite),
             (InitialSync::ImportPrioritizeSource, OnConflict::Overwrite),
-            (InitialSync::ImportPrioritizeDestination, OnConflict::Import),
+            (InitialSync::ImportPrioritizeDestination, OnConflict::Stop),
         ] {
             let options = SyncOptions { initial_sync_behavior: Some(behaviour), ..SyncOptions::default() };
             assert_eq!(options.conflict_policy(true), first);

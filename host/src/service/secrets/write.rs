@@ -6,11 +6,11 @@ use super::{
     BATCH_MAX, BatchDelete, BatchSet, COMMENT_CHARS_MAX, Effect, METADATA_MAX, SecretChange, Secrets, TAGS_MAX,
     VALUE_BYTES_MAX, Written,
 };
-use crate::domain::access::Scope;
+use crate::domain::access::{Author, Scope};
 use crate::domain::error::violation;
 use crate::domain::id::{FolderUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Slug};
-use crate::domain::{Code, Error, Expected, Result, Timestamp, Version, Violation};
+use crate::domain::{Code, Error, Expected, Result, Secret, Timestamp, Version, Violation};
 use crate::records::secrets::{SecretOverview, SecretVersion};
 use crate::records::{Transaction, folders as folder_records, secrets};
 use crate::service::audit;
@@ -91,51 +91,91 @@ impl Secrets {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         let written = transact!(self.core.records, |tx| {
-            let mut work = Writing { tx: &mut tx, ctx, now, changed: BTreeSet::new() };
+            let (tenant, by) = (ctx.tenant(), By::Request(ctx));
+            let mut work = Writing { tx: &mut tx, tenant, by, now, changed: BTreeSet::new() };
             work.delete_all(environment, deletes).await?;
             let mut written = Vec::with_capacity(sets.len());
             for set in sets {
                 written.push(work.set(environment, set).await?);
             }
-            work.finish().await?;
+            work.finish();
             written
         });
         Ok(written)
     }
 }
 
+/// Sets secrets of one folder in the caller's transaction, on behalf of somebody whose scopes were checked when it was asked
+/// for: each value becomes a new secret or a new version, unless it is the present one. The caller keeps to the limits of
+/// a value. Audited, and the folder is marked as changed.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn set_all(
+    tx: &mut Transaction,
+    (tenant, author): (TenantUid, &Author),
+    folder: FolderUid,
+    values: &[(SecretName, Secret<String>)],
+    now: Timestamp,
+) -> Result<()> {
+    let mut work = Writing { tx, tenant, by: By::Author(author), now, changed: BTreeSet::new() };
+    for (name, value) in values {
+        let change = SecretChange { value: Some(value.clone()), ..SecretChange::default() };
+        work.set_in(folder, name, &change, &Expected::Any).await?;
+    }
+    work.finish();
+    Ok(())
+}
+
+/// Who writes.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// A request that is being answered.
+    Request(&'a TenantCtx),
+    /// The host, on behalf of somebody who asked for it before.
+    Author(&'a Author),
+}
+
 /// One batch in the making.
 struct Writing<'a> {
     tx: &'a mut Transaction,
-    ctx: &'a TenantCtx,
+    tenant: TenantUid,
+    by: By<'a>,
     now: Timestamp,
     changed: BTreeSet<FolderUid>,
 }
 
 impl Writing<'_> {
-    fn tenant(&self) -> TenantUid {
-        self.ctx.tenant()
-    }
-
     async fn set(&mut self, environment: &Slug, set: &BatchSet) -> Result<Written> {
         let place = Place { environment: environment.clone(), path: set.path.clone() };
-        let (_, folder) = ensure(self.tx, self.ctx.tenant(), &place, self.now).await?;
-        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &set.name).await?;
+        let (_, folder) = ensure(self.tx, self.tenant, &place, self.now).await?;
+        let (overview, effect) = self.set_in(folder, &set.name, &set.change, &set.expected).await?;
+        Ok(Written { overview, path: set.path.clone(), effect })
+    }
+
+    async fn set_in(
+        &mut self,
+        folder: FolderUid,
+        name: &SecretName,
+        change: &SecretChange,
+        expected: &Expected,
+    ) -> Result<(SecretOverview, Effect)> {
+        let found = secrets::find_for_update(self.tx, self.tenant, folder, name).await?;
         let (overview, effect) = match found {
-            None if set.expected != Expected::Any => {
+            None if *expected != Expected::Any => {
                 return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
             }
-            Some(found) if set.expected.check(Version::of(&found)).is_err() => {
+            Some(found) if expected.check(Version::of(&found)).is_err() => {
                 return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
             }
-            Some(found) => self.update(found, &set.change).await?,
-            None => (self.create(folder, &set.name, &set.change).await?, Effect::Created),
+            Some(found) => self.update(found, change).await?,
+            None => (self.create(folder, name, change).await?, Effect::Created),
         };
         if effect != Effect::Unchanged {
             self.changed.insert(folder);
-            self.note_references(folder, &set.change).await?;
+            self.note_references(folder, change).await?;
         }
-        Ok(Written { overview, path: set.path.clone(), effect })
+        Ok((overview, effect))
     }
 
     async fn create(&mut self, folder: FolderUid, name: &SecretName, change: &SecretChange) -> Result<SecretOverview> {
@@ -154,7 +194,7 @@ impl Writing<'_> {
             created_at: self.now,
             modified_at: self.now,
         };
-        secrets::insert(self.tx, self.ctx.tenant(), &overview, value).await?;
+        secrets::insert(self.tx, self.tenant, &overview, value).await?;
         self.audit("secrets.create", &overview).await?;
         Ok(overview)
     }
@@ -177,24 +217,28 @@ impl Writing<'_> {
             updated.versions.push(self.version(found.version() + 1));
         }
         updated.modified_at = self.now;
-        secrets::write(self.tx, self.ctx.tenant(), &updated, value).await?;
+        secrets::write(self.tx, self.tenant, &updated, value).await?;
         self.audit("secrets.update", &updated).await?;
         Ok((updated, Effect::Updated))
     }
 
     async fn differs(&self, found: &SecretOverview, value: &str) -> Result<bool> {
-        let stored = secrets::value(self.tx.view(), self.tenant(), found.uid, found.version()).await?;
+        let stored = secrets::value(self.tx.view(), self.tenant, found.uid, found.version()).await?;
         Ok(stored.is_none_or(|stored| stored.expose() != value))
     }
 
     fn version(&self, number: u64) -> SecretVersion {
-        SecretVersion { number, created_at: self.now, created_by: self.ctx.principal().identity }
+        let created_by = match self.by {
+            By::Request(ctx) => ctx.principal().identity,
+            By::Author(author) => author.identity,
+        };
+        SecretVersion { number, created_at: self.now, created_by }
     }
 
     async fn note_references(&mut self, folder: FolderUid, change: &SecretChange) -> Result<()> {
         let Some(value) = change.value.as_ref().filter(|value| value.expose().contains("${")) else { return Ok(()) };
-        for target in referenced_folders(self.tx.view(), self.tenant(), folder, value).await? {
-            folder_records::add_referrer(self.tx, self.ctx.tenant(), target, folder);
+        for target in referenced_folders(self.tx.view(), self.tenant, folder, value).await? {
+            folder_records::add_referrer(self.tx, self.tenant, target, folder);
         }
         Ok(())
     }
@@ -211,28 +255,31 @@ impl Writing<'_> {
     }
 
     async fn delete(&mut self, environment: &Slug, delete: &BatchDelete) -> Result<bool> {
-        let folder = match folder_at(self.tx.view(), self.tenant(), environment, &delete.path).await {
+        let folder = match folder_at(self.tx.view(), self.tenant, environment, &delete.path).await {
             Ok((_, folder)) => folder,
             Err(error) if error.code() == Code::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &delete.name).await?;
+        let found = secrets::find_for_update(self.tx, self.tenant, folder, &delete.name).await?;
         let Some(found) = found else { return Ok(false) };
-        secrets::remove(self.tx, self.ctx.tenant(), &found);
+        secrets::remove(self.tx, self.tenant, &found);
         self.changed.insert(folder);
         self.audit("secrets.delete", &found).await?;
         Ok(true)
     }
 
     async fn audit(&mut self, action: &'static str, overview: &SecretOverview) -> Result<()> {
-        audit::record(self.tx, self.ctx, self.now, action, overview.uid.to_string()).await
+        let resource = overview.uid.to_string();
+        match self.by {
+            By::Request(ctx) => audit::record(self.tx, ctx, self.now, action, resource).await,
+            By::Author(author) => audit::record_by(self.tx, (self.tenant, author), self.now, action, resource).await,
+        }
     }
 
-    async fn finish(self) -> Result<()> {
+    fn finish(self) {
         for folder in &self.changed {
-            folder_records::mark_dirty(self.tx, self.ctx.tenant(), *folder);
+            folder_records::mark_dirty(self.tx, self.tenant, *folder);
         }
-        Ok(())
     }
 }
 

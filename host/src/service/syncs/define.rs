@@ -1,12 +1,12 @@
 //! Making and changing syncs.
 
 use super::read::{follow_source, found, viewed};
-use super::{SyncView, Syncs, trigger};
+use super::{SyncView, Syncs, require_importable, trigger};
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::{EnvironmentUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{InitialSync, OnConflict, SyncSpec, Trigger};
+use crate::domain::sync::{SyncSpec, Trigger};
 use crate::domain::{Code, Error, Expected, Result, Violation};
 use crate::records::sync_state::{self, Status, Wanted};
 use crate::records::syncs::{self, Pause, SyncRecord};
@@ -37,7 +37,8 @@ impl Syncs {
     /// the first change of its source, or when somebody asks for it.
     ///
     /// # Errors
-    /// `scope_missing`, `already_exists`, `not_supported`, `invalid_request` with every violation.
+    /// `scope_missing`, also without `secrets:write` where the sync imports; `already_exists`, `not_supported`,
+    /// `invalid_request` with every violation.
     pub async fn create(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
         let record = self.insert(ctx, spec, FirstRun::Waits).await?;
         let state = self.probe(ctx.tenant(), &record.spec).await?;
@@ -71,8 +72,8 @@ impl Syncs {
     }
 
     async fn insert(&self, ctx: &TenantCtx, spec: SyncSpec, first_run: FirstRun) -> Result<SyncRecord> {
-        ctx.require(Scope::SyncsWrite)?;
-        refuse_unbuilt(&spec)?;
+        require_scopes(ctx, &spec)?;
+        self.refuse_unreadable(ctx.tenant(), &spec).await?;
         let now = self.core.clock.now();
         let uid = SyncUid::generate();
         let record = transact!(self.core.records, |tx| {
@@ -107,7 +108,7 @@ impl Syncs {
     /// Changes a sync; the id stays. A changed sync that runs by itself runs again.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `precondition_failed`, `not_supported`, `invalid_request` with every violation.
+    /// As [`Syncs::create`], and `not_found`, `precondition_failed`, `wrong_state` for one that is being deleted.
     pub async fn update(
         &self,
         ctx: &TenantCtx,
@@ -123,7 +124,8 @@ impl Syncs {
             let mut present = before.spec.clone();
             follow_source(tx.view(), ctx.tenant(), &before, &mut present.source).await?;
             let spec = SyncSpec { id: slug.clone(), ..change(present) };
-            refuse_unbuilt(&spec)?;
+            require_scopes(ctx, &spec)?;
+            self.refuse_unreadable(ctx.tenant(), &spec).await?;
             let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
             let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
             let after = SyncRecord {
@@ -137,6 +139,7 @@ impl Syncs {
                 ..before.clone()
             };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
             let cause = (Trigger::Definition, trigger::Pace::Debounced);
             trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
             audit::record(&mut tx, ctx, now, "syncs.update", after.uid.to_string()).await?;
@@ -178,6 +181,7 @@ impl Syncs {
             };
             let after = SyncRecord { pause: None, environment, folder, modified_at: now, ..before.clone() };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
             let cause = (Trigger::Definition, trigger::Pace::Debounced);
             trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
             audit::record(&mut tx, ctx, now, "syncs.resume", after.uid.to_string()).await?;
@@ -188,6 +192,16 @@ impl Syncs {
     pub(super) async fn reread(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
         let view = self.core.records.view().await?;
         viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), slug).await?).await
+    }
+
+    /// A sync that imports needs a destination whose values can be read. What keeps one from being opened at all is told
+    /// elsewhere, or by the first run.
+    async fn refuse_unreadable(&self, tenant: TenantUid, spec: &SyncSpec) -> Result<()> {
+        if !spec.options.imports() {
+            return Ok(());
+        }
+        let opened = self.destinations.open(tenant, Target::of(spec)).await;
+        opened.map_or(Ok(()), |open| require_importable(open.rules.reads, spec))
     }
 
     /// Everything that can be checked without the vendor, at once, but for the destination: that is the plugin's.
@@ -228,17 +242,10 @@ fn refuse_going(record: &SyncRecord) -> Result<()> {
     }
 }
 
-/// Import is documented and comes later; accepting it silently would lose values.
-fn refuse_unbuilt(spec: &SyncSpec) -> Result<()> {
-    let options = &spec.options;
-    let imports_first = matches!(
-        options.initial_sync_behavior,
-        Some(InitialSync::ImportPrioritizeSource | InitialSync::ImportPrioritizeDestination)
-    );
-    if options.on_conflict == OnConflict::Import || imports_first {
-        return Err(Error::new(Code::NotSupported, "importing from the destination is not built in this version"));
-    }
-    Ok(())
+/// A sync that imports writes secrets whenever it runs, whoever runs it: that is decided here.
+fn require_scopes(ctx: &TenantCtx, spec: &SyncSpec) -> Result<()> {
+    ctx.require(Scope::SyncsWrite)?;
+    if spec.options.imports() { ctx.require(Scope::SecretsWrite) } else { Ok(()) }
 }
 
 fn too_large(spec: &SyncSpec) -> Vec<Violation> {

@@ -1,12 +1,12 @@
 //! Reading syncs and their runs.
 
-use super::{Preview, RunView, SyncView, Syncs};
+use super::{DriftView, ImportView, Preview, RunView, SyncView, Syncs};
 use crate::domain::access::Scope;
 use crate::domain::id::{RunUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{Run, RunStep, Selection, SyncState};
+use crate::domain::sync::{Run, RunKind, RunState, RunStep, Selection, SyncState};
 use crate::domain::{Error, Result, Versioned};
-use crate::records::sync_state::{Applied, Attempted, Status, Wanted};
+use crate::records::sync_state::{Applied, Attempted, Drift, Import, Status, Wanted};
 use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::records::{View, environments, folders, runs};
 use crate::service::context::TenantCtx;
@@ -151,9 +151,11 @@ pub(super) async fn viewed(
 ) -> Result<SyncView> {
     let uid = record.uid;
     let (wanted, status) = (Wanted::read(view, tenant, uid).await?, Status::read(view, tenant, uid).await?);
-    let last_run = match wanted.running.or(status.last_run) {
-        Some(run) => runs::read(view, tenant, uid, run).await?,
-        None => None,
+    let running = run_of(view, tenant, uid, wanted.running).await?.filter(|run| run.kind == RunKind::Sync);
+    let is_running = running.is_some();
+    let last_run = match running {
+        Some(run) => Some(run),
+        None => run_of(view, tenant, uid, status.last_run).await?,
     };
     let ended_run = match status.last_run {
         Some(run) => runs::read(view, tenant, uid, run).await?,
@@ -163,11 +165,13 @@ pub(super) async fn viewed(
     follow_source(view, tenant, &record, &mut source).await?;
     record.spec.source = source;
     Ok(SyncView {
-        state: state(&record, &wanted, &status),
+        state: state(&record, (&wanted, is_running), &status),
         wanted_generation: wanted.generation,
         attempted_generation: Attempted::read(view, tenant, uid).await?.generation,
         applied_generation: Applied::read(view, tenant, uid).await?.generation,
         retry_at: wanted.pending.and_then(|pending| pending.not_before),
+        last_import: last_import(view, tenant, uid).await?,
+        drift: drift(view, tenant, uid).await?,
         last_run,
         ended_run,
         environment: environments::read(view, tenant, record.environment).await?,
@@ -176,10 +180,43 @@ pub(super) async fn viewed(
     })
 }
 
-fn state(record: &SyncRecord, wanted: &Wanted, status: &Status) -> SyncState {
+async fn run_of(view: &View, tenant: TenantUid, sync: SyncUid, run: Option<RunUid>) -> Result<Option<Run>> {
+    match run {
+        Some(run) => runs::read(view, tenant, sync, run).await,
+        None => Ok(None),
+    }
+}
+
+async fn last_import(view: &View, tenant: TenantUid, sync: SyncUid) -> Result<Option<ImportView>> {
+    let last = Import::read(view, tenant, sync).await?.run;
+    let Some(run) = run_of(view, tenant, sync, last).await? else { return Ok(None) };
+    let (prioritize, is_own) = match run.kind {
+        RunKind::Import { prioritize } => (Some(prioritize), true),
+        RunKind::Sync | RunKind::Check => (run.imported.map(|imported| imported.prioritize), false),
+    };
+    // What became of a first run after its import is told of the run, not of the import.
+    let is_done = run.imported.is_some() && !is_own;
+    let ended = run.finished_at.or(run.started_at).unwrap_or(run.created_at);
+    Ok(prioritize.map(|prioritize| ImportView {
+        run: run.uid,
+        prioritize,
+        state: if is_done { RunState::Succeeded } else { run.state },
+        message: run.failure.filter(|_| !is_done).map(|failure| failure.message),
+        at: run.imported.map_or(ended, |imported| imported.at),
+        secrets: run.imported.map_or(0, |imported| imported.secrets),
+        left: run.imported.map_or(0, |imported| imported.left),
+    }))
+}
+
+async fn drift(view: &View, tenant: TenantUid, sync: SyncUid) -> Result<DriftView> {
+    let Drift { checked_at, count, keys, check, .. } = Drift::read(view, tenant, sync).await?;
+    Ok(DriftView { checked_at, count, keys, check: run_of(view, tenant, sync, check).await? })
+}
+
+fn state(record: &SyncRecord, (wanted, is_running): (&Wanted, bool), status: &Status) -> SyncState {
     if record.pause.is_some() {
         SyncState::Paused
-    } else if wanted.running.is_some() {
+    } else if is_running {
         SyncState::Running
     } else if wanted.pending.is_some() {
         SyncState::Pending

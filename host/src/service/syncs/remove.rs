@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::define::for_update;
 use super::read::viewed;
+use super::run::cancel_pending;
 use super::trigger::{self, Pace};
 use super::{SyncView, Syncs};
 use crate::domain::access::Scope;
@@ -11,7 +12,7 @@ use crate::domain::id::{ConnectionUid, SyncUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::{SyncState, Trigger};
 use crate::domain::{Error, Expected, Result};
-use crate::records::sync_state::{self, Fence, Place};
+use crate::records::sync_state::{self, Fence, Place, Wanted};
 use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
@@ -40,6 +41,11 @@ impl Syncs {
             // Whatever run is under way can write nothing more.
             let fence = Fence::read_for_update(&mut tx, ctx.tenant(), after.uid).await?;
             Fence { number: fence.number + 1 }.write(&mut tx, ctx.tenant(), after.uid).await?;
+            let mut wanted = Wanted::read_for_update(&mut tx, ctx.tenant(), after.uid).await?;
+            for aside in [wanted.import.take(), wanted.check.take()].into_iter().flatten() {
+                cancel_pending(&mut tx, ctx.tenant(), (after.uid, aside.run), now).await?;
+            }
+            wanted.write(&mut tx, ctx.tenant(), after.uid).await?;
             let cause = (Trigger::Manual { by: by.clone() }, Pace::AtOnce);
             trigger::raise(&mut tx, ctx.tenant(), &after, cause, now)
                 .await?

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::runs::{ErrorOut, RunOut};
 use crate::domain::sync::{Block, BlockReason, PlanCounts, PlanItem};
 use crate::records::syncs::Pause;
-use crate::service::syncs::{Preview, SyncView};
+use crate::service::syncs::{DriftView, ImportView, Preview, SyncView};
 
 /// A sync and how it stands.
 #[derive(Serialize, ToSchema)]
@@ -52,7 +52,12 @@ pub(super) struct SyncOut {
     /// When a failed run is tried again.
     #[schema(example = json!(null))]
     retry_at: Option<i64>,
+    /// The last run that made the destination match, or is about to.
     last_run: Option<RunOut>,
+    /// The last import, asked for by itself or done by the first run.
+    last_import: Option<ImportOut>,
+    /// What the last look at the destination told of keys that somebody else changed; null before the first one.
+    drift: Option<DriftOut>,
     /// Why the last run did not succeed.
     last_error: Option<ErrorOut>,
     #[schema(example = 1_760_000_000_000_i64)]
@@ -84,9 +89,78 @@ impl From<SyncView> for SyncOut {
             retry_at: view.retry_at.map(crate::domain::Timestamp::unix_ms),
             last_error: last_run.as_ref().and_then(|run| run.failure.clone()).map(ErrorOut::from),
             last_run: last_run.map(RunOut::from),
+            last_import: view.last_import.map(ImportOut::from),
+            drift: DriftOut::of(view.drift),
             created_at: record.created_at.unix_ms(),
             modified_at: record.modified_at.unix_ms(),
         }
+    }
+}
+
+/// How an import stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncImport)]
+pub(super) struct ImportOut {
+    #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22")]
+    run: String,
+    /// Whose values win: `SOURCE` or `DESTINATION`.
+    #[schema(example = "SOURCE")]
+    prioritize: Value,
+    /// `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED` or `CANCELLED`.
+    #[schema(example = "SUCCEEDED")]
+    state: Value,
+    /// Why it failed, or what keeps it.
+    #[schema(example = json!(null))]
+    detail: Option<String>,
+    /// When the values came in; else when it ended, began or was asked for.
+    #[schema(example = 1_760_000_000_000_i64)]
+    at: i64,
+    /// New secrets and new versions.
+    #[schema(example = 2)]
+    secrets: u64,
+    /// Keys that were left; the run tells why.
+    #[schema(example = 1)]
+    left: u64,
+}
+
+impl From<ImportView> for ImportOut {
+    fn from(import: ImportView) -> Self {
+        Self {
+            run: import.run.to_string(),
+            prioritize: word(&import.prioritize),
+            state: word(&import.state),
+            detail: import.message,
+            at: import.at.unix_ms(),
+            secrets: import.secrets,
+            left: import.left,
+        }
+    }
+}
+
+/// Keys that somebody else changed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncDrift)]
+pub(super) struct DriftOut {
+    /// When the destination was last looked at, by a run or a check.
+    #[schema(example = 1_760_000_000_000_i64)]
+    checked_at: Option<i64>,
+    /// How many keys differ from what was written, and are left so.
+    #[schema(example = 1)]
+    count: u64,
+    /// The first 100 of them.
+    #[schema(example = json!(["DATABASE_URL"]))]
+    keys: Vec<String>,
+    /// The last check that ended.
+    last_check: Option<RunOut>,
+}
+
+impl DriftOut {
+    fn of(DriftView { checked_at, count, keys, check }: DriftView) -> Option<Self> {
+        let checked_at = checked_at.map(crate::domain::Timestamp::unix_ms);
+        let last_check = check.map(RunOut::from);
+        (checked_at.is_some() || last_check.is_some()).then_some(Self { checked_at, count, keys, last_check })
     }
 }
 
@@ -130,7 +204,7 @@ pub(super) struct ChangeOut {
     /// The mapped key, without the destination's prefix.
     #[schema(example = "DATABASE_URL")]
     key: String,
-    /// `CREATE`, `UPDATE`, `DELETE`, `ADOPT`, `CONFLICT`, `DRIFT`, `RELEASE`, `FORGET`, `KEEP` or `SKIP`.
+    /// `CREATE`, `UPDATE`, `DELETE`, `ADOPT`, `IMPORT`, `CONFLICT`, `DRIFT`, `RELEASE`, `FORGET`, `KEEP` or `SKIP`.
     #[schema(example = "CREATE")]
     action: Value,
     /// For people.
