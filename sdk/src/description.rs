@@ -1,8 +1,8 @@
 //! Builders of the metadata document. The host validates it whole at installation; a builder only saves typing.
 
 use keyferry_contract::{
-    AuthLevel, AuthMethod, AuthScheme, AuthSettings, EgressEntry, LegacyField, LegacyScope, Metadata, Parameter,
-    Signing,
+    AuthLevel, AuthMethod, AuthScheme, AuthSettings, EgressEntry, Infisical, LegacyField, LegacyScope, Metadata,
+    Parameter, Signing,
 };
 use serde_json::{Map, Value};
 
@@ -33,6 +33,7 @@ impl Description {
                 egress: Vec::new(),
                 legacy_fields: Vec::new(),
                 legacy_names: Vec::new(),
+                infisical: None,
                 custom_settings_metadata: None,
             },
         }
@@ -83,6 +84,12 @@ impl Description {
     /// Another name that the Infisical dialect has for the integration; the first one is shown there.
     pub fn legacy_name(mut self, name: impl Into<String>) -> Self {
         self.metadata.legacy_names.push(name.into());
+        self
+    }
+
+    /// What app connections and secret syncs of the Infisical dialect call the integration. Without it they have its own names.
+    pub fn infisical(mut self, names: Infisical) -> Self {
+        self.metadata.infisical = Some(names);
         self
     }
 
@@ -243,6 +250,11 @@ impl Legacy {
         legacy
     }
 
+    /// Into a parameter of the auth method that a way to connect stands for; in [`infisical`](Description::infisical) only.
+    pub fn credential(field: &str, parameter: &str) -> Self {
+        Self::new(field, LegacyScope::Auth, parameter)
+    }
+
     /// Into a parameter of the destination.
     pub fn destination(field: &str, parameter: &str) -> Self {
         Self::new(field, LegacyScope::Destination, parameter)
@@ -269,4 +281,10 @@ impl Legacy {
 /// The parameter of that wire name, for tests.
 pub fn parameter<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a Parameter> {
     parameters.iter().find(|parameter| parameter.name == name)
+}
+
+impl From<Legacy> for LegacyField {
+    fn from(legacy: Legacy) -> Self {
+        legacy.field
+    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::SyncRules;
+use crate::{Infisical, SyncRules};
 
 /// What `describe` returns, as one JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,10 @@ pub struct Metadata {
     /// Other names that the Infisical dialect has for the integration, the one that it shows first. The id always counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legacy_names: Vec<String>,
+    /// What the Infisical dialect's app connections and secret syncs call the integration and its settings. Absent: they have
+    /// the integration's own names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub infisical: Option<Infisical>,
     /// A JSON Schema (draft 2020-12) of the `pluginSettings` of CUSTOM integrations. Absent: the plugin executes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_settings_metadata: Option<Value>,

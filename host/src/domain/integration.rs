@@ -7,6 +7,8 @@ mod auth;
 mod custom;
 mod document;
 mod egress;
+pub mod facade;
+mod infisical;
 pub mod legacy;
 mod parameter;
 mod redaction;

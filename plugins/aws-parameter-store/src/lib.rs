@@ -9,6 +9,7 @@ mod client;
 pub mod config;
 mod error;
 mod model;
+mod names;
 mod observe;
 pub mod tags;
 mod xml;
@@ -61,7 +62,8 @@ impl Integration for ParameterStore {
                 .legacy(Legacy::destination("path", "path").surround_with_slashes().default_value("/"))
                 .legacy(Legacy::destination("metadata.kmsKeyId", "kmsKeyId"))
                 .legacy(Legacy::destination("metadata.secretAWSTag", "tags"))
-                .legacy(Legacy::label("app"));
+                .legacy(Legacy::label("app"))
+                .infisical(names::infisical());
         egress_entries().fold(description, Description::egress)
     }
 

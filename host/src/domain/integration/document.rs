@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::auth::is_true;
 use super::parameter::{check_list, check_names_for_people, check_text};
-use super::{check_config_metadata, egress, shape, sync};
+use super::{check_config_metadata, egress, infisical, shape, sync};
 use crate::domain::Violation;
 use crate::domain::error::violation;
 use crate::domain::name::{Slug, Tag};
@@ -92,6 +92,9 @@ fn check(metadata: &Metadata, violations: &mut Violations) {
     check_schemes(metadata, &root, violations);
     check_legacy_fields(metadata, &root.member("legacyFields"), violations);
     check_legacy_names(&metadata.legacy_names, &root.member("legacyNames"), violations);
+    if let Some(names) = &metadata.infisical {
+        infisical::check(names, metadata, &root.member("infisical"), violations);
+    }
     if let Some(Err(error)) = metadata.custom_settings_metadata.as_ref().map(Schema::compile) {
         violations.add(&root.member("customSettingsMetadata"), violation::MALFORMED, error.to_string());
     }
@@ -227,7 +230,13 @@ fn legacy_method<'a>(field: &LegacyField, metadata: &'a Metadata) -> Option<&'a 
     methods.iter().find(|method| field.method.as_deref() == Some(method.id.as_str()))
 }
 
-fn check_legacy_field(field: &LegacyField, metadata: &Metadata, pointer: &Pointer, violations: &mut Violations) {
+/// Whether one member leads somewhere.
+pub(super) fn check_legacy_field(
+    field: &LegacyField,
+    metadata: &Metadata,
+    pointer: &Pointer,
+    violations: &mut Violations,
+) {
     if field.field.is_empty() {
         violations.add(&pointer.member("field"), violation::REQUIRED, "is required");
     }

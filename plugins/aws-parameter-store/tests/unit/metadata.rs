@@ -95,3 +95,17 @@ fn the_generic_members_of_the_infisical_dialect_have_a_place() {
     assert_eq!(fields[7].normalise.as_deref(), Some("surroundWithSlashes"));
     assert_eq!(fields[7].default_value.as_deref(), Some("/"));
 }
+
+#[test]
+fn clients_of_infisical_find_their_members() {
+    let names = metadata().infisical.expect("it has names there");
+    let destination = names.destination.as_ref().expect("it is a destination");
+    assert_eq!((names.app.as_str(), destination.slug.as_str()), ("aws", "aws-parameter-store"));
+    let methods: Vec<_> = names.methods.iter().map(|method| method.name.as_str()).collect();
+    assert_eq!(methods, ["access-key", "assume-role"]);
+    let config: Vec<_> = destination.config.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(config, ["region", "path"]);
+    let options: Vec<_> = destination.options.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(options, ["keyId", "tags"]);
+    assert!(names.methods[1].credentials.iter().any(|field| field.field == "roleArn"));
+}
