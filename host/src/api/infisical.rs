@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod extract;
 pub(crate) mod native;
+pub(crate) mod places;
 pub(crate) mod routes;
 pub(crate) mod time;
 

@@ -48,6 +48,14 @@ pub struct ConnectionRecord {
 
 crate::json_record!(ConnectionRecord, Connection);
 
+impl ConnectionRecord {
+    /// The name for people; a connection without one has its uid.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.display_name.clone().unwrap_or_else(|| self.uid.to_string())
+    }
+}
+
 /// A revision and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -193,6 +201,23 @@ pub async fn list(
         found.extend(connection.filter(|connection| connection.value.integration == *integration));
     }
     Ok(found)
+}
+
+/// All connections of a tenant, in the order of their making.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn all(view: &View, tenant: TenantUid) -> Result<Vec<ConnectionRecord>> {
+    const PAGE: usize = 1_000;
+    let prefix = Key::new(tenant, Kind::Connection);
+    let mut found = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = view.scan::<ConnectionRecord>(&prefix, after.as_deref(), PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(found) };
+        after = Some(last.as_bytes().to_vec());
+        found.extend(page.into_iter().map(|(_, record)| record));
+    }
 }
 
 /// Whether an integration has a connection beside its default one.

@@ -1,10 +1,12 @@
 //! Connections (`configs` on the wire): drafts, their publication, and what is called with them.
 
 mod choices;
+mod connect;
 pub(in crate::service) mod open;
 mod origin;
 pub(in crate::service) mod settle;
 mod target;
+mod used;
 mod verify;
 pub(in crate::service) mod write;
 
@@ -36,6 +38,7 @@ use write::apply_settled;
 pub use choices::{ChoiceQuery, ChoiceScope};
 pub use open::OpenConnection;
 pub use settle::{Entered, GivenAuth};
+pub use used::UsedConnection;
 pub use verify::Verification;
 
 /// The published revisions that one connection can have.

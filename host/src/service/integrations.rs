@@ -1,5 +1,6 @@
 //! Integrations as a tenant sees them: SYSTEM ones straight from plugins, and CUSTOM ones of its own.
 
+mod facade;
 mod legacy;
 pub mod resolve;
 mod view;
@@ -20,6 +21,7 @@ use crate::service::connections::settle::{Form, Standing, settle};
 use resolve::{ResolvedIntegration, resolve};
 
 pub use super::connections::GivenAuth;
+pub use facade::AppFacade;
 pub use legacy::{LegacyIntegration, LegacyOption};
 pub use view::{IntegrationFilter, IntegrationKind, IntegrationPage, IntegrationView};
 pub use write::{IntegrationChange, NewIntegration};
