@@ -121,7 +121,7 @@ pub async fn prune(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid, held:
     let excess = newest_first.filter(|(_, run)| {
         let (count, max) = match run.kind {
             RunKind::Check => (&mut checks, CHECKS_KEPT_MAX),
-            RunKind::Sync | RunKind::Import { .. } => (&mut runs, RUNS_KEPT_MAX),
+            RunKind::Sync | RunKind::Import { .. } | RunKind::Removal => (&mut runs, RUNS_KEPT_MAX),
         };
         *count += 1;
         *count > max && !held.contains(&run.uid)

@@ -64,6 +64,8 @@ parts! {
         import: Option<Pending>,
         /// The check for drift that is due, or was asked for.
         check: Option<Pending>,
+        /// The removal that somebody asked for, of what the sync wrote.
+        removal: Option<Pending>,
         /// The run that has begun and not ended; left by a crash when no lease holds.
         running: Option<RunUid>,
     }
@@ -113,6 +115,9 @@ parts! {
         is_initial_done: bool,
     }
 
+    /// The last run that was asked to delete what the sync wrote.
+    Removed = 11 { run: Option<RunUid>, }
+
     /// What is known of keys of ours that somebody else changed.
     Drift = 10 {
         /// When the destination was last looked at.
@@ -136,10 +141,10 @@ parts! {
 pub const DRIFTED_KEYS_MAX: usize = 100;
 
 impl Wanted {
-    /// The run that begins now, taken from those that wait: an import before a run, which then carries what came in, and a
-    /// check last.
+    /// The run that begins now, taken from those that wait: an import before a run, which then carries what came in, a removal
+    /// after it, and a check last.
     pub fn take_due(&mut self, now: Timestamp) -> Option<RunUid> {
-        let waiting = [&mut self.import, &mut self.pending, &mut self.check];
+        let waiting = [&mut self.import, &mut self.pending, &mut self.removal, &mut self.check];
         let due = waiting.into_iter().find_map(|slot| slot.take_if(|pending| pending.due_at <= now));
         due.map(|pending| pending.run)
     }
@@ -147,7 +152,7 @@ impl Wanted {
     /// When the engine is to look at the sync: at once for a run that broke off, never when nothing waits.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
-        let waiting = [&self.import, &self.pending, &self.check].into_iter().flatten();
+        let waiting = [&self.import, &self.pending, &self.removal, &self.check].into_iter().flatten();
         let broken_off = self.running.map(|_| Timestamp::default());
         waiting.map(|pending| pending.due_at).chain(broken_off).min()
     }
@@ -222,6 +227,7 @@ pub fn remove(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid) {
         Cancel::key(tenant, sync),
         Import::key(tenant, sync),
         Drift::key(tenant, sync),
+        Removed::key(tenant, sync),
         approval_key(tenant, sync),
     ] {
         tx.delete(&part);

@@ -55,6 +55,16 @@ pub struct SyncView {
     pub last_run: Option<Run>,
     /// The last run that came to an end, or broke off and is tried again.
     pub ended_run: Option<Run>,
+    /// The run that waits to make the destination match.
+    pub pending_run: Option<RunUid>,
+    /// When a run last made the destination match whole.
+    pub applied_at: Option<Timestamp>,
+    /// Whether a run of whatever kind is under way.
+    pub is_busy: bool,
+    /// The last run that was asked to delete what the sync wrote.
+    pub last_removal: Option<Run>,
+    /// Whether the source's folder is there.
+    pub has_folder: bool,
     /// When a failed run is tried again.
     pub retry_at: Option<Timestamp>,
     /// The last import, asked for by itself or done by the first run.

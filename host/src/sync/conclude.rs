@@ -14,7 +14,7 @@ use crate::domain::sync::{
     FailureClass, ItemResult, Run, RunEvent, RunFailure, RunKind, RunState, RunStep, SyncState, Trigger,
 };
 use crate::domain::{Code, Timestamp};
-use crate::records::sync_state::{self, Applied, Attempted, Cancel, Import, Pending, Status, Wanted};
+use crate::records::sync_state::{self, Applied, Attempted, Cancel, Import, Pending, Removed, Status, Wanted};
 use crate::records::syncs::{Pause, SyncRecord};
 use crate::records::{Transaction, runs, syncs};
 use crate::service::syncs::trigger::slot;
@@ -102,6 +102,12 @@ impl Conclusion<'_> {
             let mut wanted = Wanted::read_for_update(&mut tx, tenant, sync).await?;
             wanted.running = None;
             self.plan_next(&mut tx, (&mut wanted, run), ending, now).await?;
+            if run.kind == RunKind::Removal && ending.is_applied {
+                // What was wanted of the destination is not there any more.
+                wanted.generation += 1;
+                let status = Status::read_for_update(&mut tx, tenant, sync).await?;
+                Status { state: SyncState::Pending, at: now, ..status }.write(&mut tx, tenant, sync).await?;
+            }
             wanted.write_due(&mut tx, tenant, sync).await?;
             tx.delete(&Cancel::key(tenant, sync));
             if run.kind == RunKind::Sync {
@@ -129,6 +135,7 @@ impl Conclusion<'_> {
                 let shown = [
                     Status::read(tx.view(), tenant, sync).await?.last_run,
                     Import::read(tx.view(), tenant, sync).await?.run,
+                    Removed::read(tx.view(), tenant, sync).await?.run,
                 ];
                 let held: Vec<RunUid> = shown.into_iter().flatten().collect();
                 runs::prune(&mut tx, tenant, sync, &held).await?;
@@ -203,7 +210,7 @@ fn ending_of(run: &Run, report: &Report, has_done: bool) -> Ending {
             sync_state: if report.drifted.is_empty() { SyncState::InSync } else { SyncState::Drifted },
             failure: None,
             is_applied: true,
-            drifted: (!matches!(run.kind, RunKind::Import { .. })).then(|| report.drifted.clone()),
+            drifted: matches!(run.kind, RunKind::Sync | RunKind::Check).then(|| report.drifted.clone()),
             next: Next::Rest,
             pause: None,
         },

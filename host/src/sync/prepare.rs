@@ -20,7 +20,7 @@ use crate::domain::sync::{
 use crate::domain::{Code, KeyedHash};
 use crate::ports::sealer::{HashPurpose, TenantSealer};
 use crate::records::sync_state::{self, Applied, Place};
-use crate::records::syncs::{Removal, SyncRecord};
+use crate::records::syncs::SyncRecord;
 use crate::records::{View, claims, ledger, syncs};
 
 /// How many keys a message names.
@@ -70,6 +70,8 @@ pub(super) struct Preparation<'a> {
     pub(super) caller: &'a Caller<'a>,
     pub(super) steps: &'a dyn Steps,
     pub(super) imports: Imports,
+    /// Whether what is ours shall go, whatever the source says.
+    pub(super) removes: bool,
 }
 
 /// How far imports have come when a plan is made.
@@ -92,7 +94,7 @@ impl Preparation<'_> {
         let mut rows = ledger::read_all(self.view, self.tenant, self.sync()).await?;
         let abandoned = abandoned(&place, &identity, &mut rows);
         let applied = Applied::read(self.view, self.tenant, self.sync()).await?;
-        let is_first_run = self.record.removal.is_none() && (applied.at.is_none() || abandoned.is_some());
+        let is_first_run = !self.removes && (applied.at.is_none() || abandoned.is_some());
         self.refuse_claimed(&checked, &identity).await?;
 
         let look = look(self.caller, &asked(&checked, &rows, &identity)).await?;
@@ -126,9 +128,9 @@ impl Preparation<'_> {
         &self.record.spec.options
     }
 
-    /// What shall be there: nothing, once the sync and its secrets are to go.
+    /// What shall be there: nothing, where what is ours is to go.
     async fn desired(&self) -> Result<Vec<DesiredItem>, Halt> {
-        if self.record.removal.is_some() {
+        if self.removes {
             return Ok(Vec::new());
         }
         let mut secrets = resolve(self.view, self.tenant, self.record).await?;
@@ -205,16 +207,11 @@ impl Preparation<'_> {
             reads: rules.reads,
             deletes: rules.deletes,
         };
-        match self.record.removal {
-            None => policy,
-            // Whoever asks for the secrets to go means those that are ours, whatever the sync did in its life.
-            Some(_) => PlanPolicy {
-                on_conflict: OnConflict::Stop,
-                on_drift: OnDrift::Report,
-                deletion: Deletion::Owned,
-                ..policy
-            },
+        if !self.removes {
+            return policy;
         }
+        // Whoever asks for the secrets to go means those that are ours, whatever the sync did in its life.
+        PlanPolicy { on_conflict: OnConflict::Stop, on_drift: OnDrift::Report, deletion: Deletion::Owned, ..policy }
     }
 
     fn guard(&self, plan: &Plan, place: &Place, identity: &DestinationIdentity, restore_epoch: u64) -> Option<Block> {
@@ -227,7 +224,7 @@ impl Preparation<'_> {
             store_restored: before.is_some() && place.restore_epoch != restore_epoch,
         };
         let block = guard(plan, &input)?;
-        if self.record.removal != Some(Removal::RemoveSecrets) {
+        if !self.removes {
             return Some(block);
         }
         // That much is deleted is what was asked for; that it is deleted elsewhere is not.

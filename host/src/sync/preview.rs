@@ -53,7 +53,8 @@ async fn planned(
     let import = foreseen(tenant, record, view, caller).await?;
     let foreseen = import.as_ref().map(|import| import.desired(record)).unwrap_or_default();
     let imports = Imports { foreseen, ..Imports::default() };
-    let preparation = Preparation { tenant, record, generation, view, caller, steps: &Unfollowed, imports };
+    let removes = record.removal.is_some();
+    let preparation = Preparation { tenant, record, generation, view, caller, steps: &Unfollowed, imports, removes };
     let mut prepared = preparation.run().await?;
     if let Some(import) = import {
         import.show_in(&mut prepared.plan);

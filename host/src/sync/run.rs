@@ -13,6 +13,7 @@ use super::interrupt::{Interrupt, Why};
 use super::journal::Journal;
 use super::lease::Lease;
 use super::prepare::{Imports, OwnershipHasher, Preparation, Prepared};
+use super::remove::still_ours;
 use super::verify::Verification;
 use crate::domain::sync::{
     Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, PlanItem, Priority, Run, RunFailure,
@@ -77,7 +78,7 @@ impl Driver<'_> {
     }
 
     async fn attempt(&self, run: &mut Run) -> Result<Report, Halt> {
-        if self.record.removal == Some(Removal::KeepSecrets) || self.owns_nothing_and_goes().await? {
+        if self.record.removal == Some(Removal::KeepSecrets) || self.owns_nothing_and_removes(run).await? {
             return Ok(Report::default());
         }
         let target = Target::of(&self.record.spec);
@@ -98,6 +99,7 @@ impl Driver<'_> {
             RunKind::Sync => self.synchronise(run, &caller).await,
             RunKind::Import { prioritize } => self.import_all(run, &caller, prioritize).await,
             RunKind::Check => self.check(run, &caller).await,
+            RunKind::Removal => self.remove(run, &caller).await,
         };
         let calls = caller.remote_calls();
         run.remote_calls.read += calls.read;
@@ -135,6 +137,23 @@ impl Driver<'_> {
         self.carry_out(run, caller, &prepared, &earlier).await
     }
 
+    /// Deletes what is ours and still as we left it. What stands against that is not approved, but mended.
+    async fn remove(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
+        let (prepared, earlier) = self.prepare(run, caller, Imports::default()).await?;
+        if let Some(block) = prepared.block.clone() {
+            self.journal.write_plan(run, &prepared, None).await?;
+            return Err(Halt::failed(FailureClass::Configuration, Code::PlanBlocked, block.message));
+        }
+        self.interrupt.check()?;
+        let mut report = self.carry_out(run, caller, &prepared, &earlier).await?;
+        if report.tally.worst().is_none()
+            && let Some(failure) = still_ours(&self.inner.core, self.lease).await?
+        {
+            report.tally.fail(failure);
+        }
+        Ok(report)
+    }
+
     /// Looks for drift; nothing is written but what was found.
     async fn check(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
         let (prepared, _) = self.prepare(run, caller, Imports::default()).await?;
@@ -159,6 +178,7 @@ impl Driver<'_> {
             caller,
             steps: self.journal,
             imports,
+            removes: self.removes(run),
         };
         let prepared = preparation.run().await?;
         let earlier = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
@@ -276,9 +296,14 @@ impl Driver<'_> {
         }
     }
 
-    /// A sync on its way out that has nothing at the destination needs no vendor.
-    async fn owns_nothing_and_goes(&self) -> Result<bool, Halt> {
-        if self.record.removal.is_none() {
+    /// Whether what is ours shall go: with the sync, or without it.
+    fn removes(&self, run: &Run) -> bool {
+        self.record.removal.is_some() || run.kind == RunKind::Removal
+    }
+
+    /// Where there is nothing of ours, none of it needs to be removed, and no vendor is asked.
+    async fn owns_nothing_and_removes(&self, run: &Run) -> Result<bool, Halt> {
+        if !self.removes(run) {
             return Ok(false);
         }
         let view = self.inner.core.records.view().await?;

@@ -63,6 +63,8 @@ pub enum RunKind {
     Import { prioritize: Priority },
     /// Looks for changes that somebody else made at the destination, and writes nothing there.
     Check,
+    /// Deletes what the sync wrote and what is still as it was written; the sync stays.
+    Removal,
 }
 
 /// That values were brought into the source, all at once.

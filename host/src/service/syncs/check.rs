@@ -9,7 +9,7 @@ use crate::domain::{Code, Error, Result};
 use crate::service::destinations::Target;
 
 /// How long the vendor may take while somebody waits for the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Syncs {
     /// Asks the plugin for the destination's identity and permissions. A vendor that cannot be reached leaves the sync

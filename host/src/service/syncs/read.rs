@@ -6,7 +6,7 @@ use crate::domain::id::{RunUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::{Run, RunKind, RunState, RunStep, Selection, SyncState};
 use crate::domain::{Error, Result, Versioned};
-use crate::records::sync_state::{Applied, Attempted, Drift, Import, Status, Wanted};
+use crate::records::sync_state::{Applied, Attempted, Drift, Import, Removed, Status, Wanted};
 use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::records::{View, environments, folders, runs};
 use crate::service::context::TenantCtx;
@@ -157,23 +157,25 @@ pub(super) async fn viewed(
         Some(run) => Some(run),
         None => run_of(view, tenant, uid, status.last_run).await?,
     };
-    let ended_run = match status.last_run {
-        Some(run) => runs::read(view, tenant, uid, run).await?,
-        None => None,
-    };
+    let ended_run = run_of(view, tenant, uid, status.last_run).await?;
     let mut source = record.spec.source.clone();
-    follow_source(view, tenant, &record, &mut source).await?;
+    let has_folder = follow_source(view, tenant, &record, &mut source).await?;
     record.spec.source = source;
     Ok(SyncView {
         state: state(&record, (&wanted, is_running), &status),
         wanted_generation: wanted.generation,
         attempted_generation: Attempted::read(view, tenant, uid).await?.generation,
         applied_generation: Applied::read(view, tenant, uid).await?.generation,
+        applied_at: Applied::read(view, tenant, uid).await?.at,
+        is_busy: wanted.running.is_some(),
+        pending_run: wanted.pending.as_ref().map(|pending| pending.run),
         retry_at: wanted.pending.and_then(|pending| pending.not_before),
         last_import: last_import(view, tenant, uid).await?,
         drift: drift(view, tenant, uid).await?,
+        last_removal: run_of(view, tenant, uid, Removed::read(view, tenant, uid).await?.run).await?,
         last_run,
         ended_run,
+        has_folder,
         environment: environments::read(view, tenant, record.environment).await?,
         record,
         version,
@@ -192,7 +194,7 @@ async fn last_import(view: &View, tenant: TenantUid, sync: SyncUid) -> Result<Op
     let Some(run) = run_of(view, tenant, sync, last).await? else { return Ok(None) };
     let (prioritize, is_own) = match run.kind {
         RunKind::Import { prioritize } => (Some(prioritize), true),
-        RunKind::Sync | RunKind::Check => (run.imported.map(|imported| imported.prioritize), false),
+        RunKind::Sync | RunKind::Check | RunKind::Removal => (run.imported.map(|imported| imported.prioritize), false),
     };
     // What became of a first run after its import is told of the run, not of the import.
     let is_done = run.imported.is_some() && !is_own;
@@ -225,18 +227,19 @@ fn state(record: &SyncRecord, (wanted, is_running): (&Wanted, bool), status: &St
     }
 }
 
-/// Gives the source its present name: the folder is followed through renames.
+/// Gives the source its present name: the folder is followed through renames. Tells whether it is there.
 pub(super) async fn follow_source(
     view: &View,
     tenant: TenantUid,
     record: &SyncRecord,
     source: &mut Selection,
-) -> Result<()> {
-    let Some(environment) = environments::read(view, tenant, record.environment).await? else { return Ok(()) };
-    if folders::read(view, tenant, record.folder).await?.is_some() {
-        let (_, path) = folders::path_of(view, tenant, record.folder).await?;
-        source.environment = environment.slug;
-        source.path = path;
+) -> Result<bool> {
+    let Some(environment) = environments::read(view, tenant, record.environment).await? else { return Ok(false) };
+    if folders::read(view, tenant, record.folder).await?.is_none() {
+        return Ok(false);
     }
-    Ok(())
+    let (_, path) = folders::path_of(view, tenant, record.folder).await?;
+    source.environment = environment.slug;
+    source.path = path;
+    Ok(true)
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::define::for_update;
 use super::read::viewed;
 use super::run::cancel_pending;
-use super::trigger::{self, Pace};
+use super::trigger::{self, Asked, Pace};
 use super::{SyncView, Syncs};
 use crate::domain::access::Scope;
 use crate::domain::id::{ConnectionUid, SyncUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{SyncState, Trigger};
+use crate::domain::sync::{Run, RunKind, SyncState, Trigger};
 use crate::domain::{Error, Expected, Result};
-use crate::records::sync_state::{self, Fence, Place, Wanted};
+use crate::records::sync_state::{self, Fence, Place, Removed, Wanted};
 use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
@@ -42,7 +42,7 @@ impl Syncs {
             let fence = Fence::read_for_update(&mut tx, ctx.tenant(), after.uid).await?;
             Fence { number: fence.number + 1 }.write(&mut tx, ctx.tenant(), after.uid).await?;
             let mut wanted = Wanted::read_for_update(&mut tx, ctx.tenant(), after.uid).await?;
-            for aside in [wanted.import.take(), wanted.check.take()].into_iter().flatten() {
+            for aside in [wanted.import.take(), wanted.removal.take(), wanted.check.take()].into_iter().flatten() {
                 cancel_pending(&mut tx, ctx.tenant(), (after.uid, aside.run), now).await?;
             }
             wanted.write(&mut tx, ctx.tenant(), after.uid).await?;
@@ -53,6 +53,29 @@ impl Syncs {
             audit::record(&mut tx, ctx, now, "syncs.delete", after.uid.to_string()).await?;
         });
         Ok(())
+    }
+
+    /// Makes the removal of what the sync wrote wanted now: what is ours at the destination, and still as we left it, is
+    /// deleted. The sync stays, and its next run writes everything again. What comes back is the run that does it, of kind
+    /// [`RunKind::Removal`]; it joins one that is wanted or under way.
+    ///
+    /// # Errors
+    /// `scope_missing` without `syncs:run` and `syncs:write`; `not_found`; `wrong_state` when the sync is paused or is being
+    /// deleted.
+    pub async fn remove_secrets(&self, ctx: &TenantCtx, slug: &Slug) -> Result<Run> {
+        ctx.require(Scope::SyncsRun)?;
+        ctx.require(Scope::SyncsWrite)?;
+        let now = self.core.clock.now();
+        let run = transact!(self.core.records, |tx| {
+            let record = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
+            let trigger = Trigger::Manual { by: ctx.principal().name.clone() };
+            let asked = Asked { kind: RunKind::Removal, trigger, author: None };
+            let run = trigger::ask(&mut tx, ctx.tenant(), &record, asked, now).await?;
+            Removed { run: Some(run.uid) }.write(&mut tx, ctx.tenant(), record.uid).await?;
+            audit::record(&mut tx, ctx, now, "syncs.removeSecrets", record.uid.to_string()).await?;
+            run
+        });
+        Ok(run)
     }
 
     /// Deletes every sync that uses a connection; their destinations stay as they are.

@@ -53,7 +53,7 @@ impl Syncs {
             let record = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             let mut wanted = Wanted::read_for_update(&mut tx, ctx.tenant(), record.uid).await?;
             let pending = wanted.pending.take();
-            let aside = [wanted.import.take(), wanted.check.take()];
+            let aside = [wanted.import.take(), wanted.removal.take(), wanted.check.take()];
             if pending.is_none() && wanted.running.is_none() && aside.iter().all(Option::is_none) {
                 return Err(Error::new(Code::WrongState, "no run is wanted or under way"));
             }

@@ -85,7 +85,7 @@ pub struct Asked {
     pub author: Option<Author>,
 }
 
-/// Makes an import or a check wanted at once, and gives its run: the one that is wanted or under way already, where it is of
+/// Makes an import, a check or a removal wanted at once, and gives its run: the one that is wanted or under way already, where it is of
 /// exactly this kind.
 ///
 /// # Errors
@@ -126,6 +126,7 @@ pub fn slot(wanted: &mut Wanted, kind: RunKind) -> &mut Option<Pending> {
         RunKind::Sync => &mut wanted.pending,
         RunKind::Import { .. } => &mut wanted.import,
         RunKind::Check => &mut wanted.check,
+        RunKind::Removal => &mut wanted.removal,
     }
 }
 

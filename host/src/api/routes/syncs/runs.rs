@@ -80,7 +80,7 @@ impl From<RunFailure> for ErrorOut {
 pub(super) struct RunOut {
     #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22")]
     id: String,
-    /// `SYNC`, `IMPORT` or `CHECK`.
+    /// `SYNC`, `IMPORT`, `CHECK` or `REMOVAL`.
     #[schema(example = "SYNC")]
     kind: &'static str,
     /// `PENDING`, `RUNNING`, `BLOCKED`, `SUCCEEDED`, `PARTIAL`, `FAILED` or `CANCELLED`.
@@ -160,6 +160,7 @@ impl From<Run> for RunOut {
                 RunKind::Sync => "SYNC",
                 RunKind::Import { .. } => "IMPORT",
                 RunKind::Check => "CHECK",
+                RunKind::Removal => "REMOVAL",
             },
             state: word(&run.state),
             trigger: word(&run.trigger),
