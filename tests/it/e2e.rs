@@ -6,6 +6,7 @@ mod crash;
 mod http_api;
 mod infisical_native;
 mod leak;
+mod secret_syncs;
 
 use serde_json::Value;
 

@@ -3,3 +3,4 @@
 mod app_connections;
 mod auth;
 mod native;
+mod secret_syncs;

@@ -3,6 +3,7 @@
 mod check;
 mod define;
 mod drift;
+mod duplicates;
 mod import;
 mod read;
 mod remove;

@@ -5,6 +5,7 @@ use crate::api::router::Routes;
 pub(crate) mod app_connections;
 pub(crate) mod integration_auth;
 pub(crate) mod integrations;
+pub(crate) mod secret_syncs;
 pub(crate) mod universal_auth;
 
 /// Every route of this dialect.
@@ -13,5 +14,6 @@ pub(crate) fn all() -> Routes {
         .merge(app_connections::routes())
         .merge(integration_auth::routes())
         .merge(integrations::routes())
+        .merge(secret_syncs::routes())
         .merge(universal_auth::routes())
 }

@@ -57,6 +57,22 @@ pub struct Selection {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl Selection {
+    /// Every secret of one folder.
+    #[must_use]
+    pub const fn of(environment: Slug, path: FolderPath) -> Self {
+        Self {
+            environment,
+            path,
+            recursive: false,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            tags: Vec::new(),
+            metadata: BTreeMap::new(),
+        }
+    }
+}
+
 /// How a sync behaves. The defaults are the safe ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
