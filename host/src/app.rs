@@ -131,7 +131,11 @@ impl App {
 
 /// The engine of syncs, which the services plan with.
 async fn engine(config: &Config, services: &Services, meter: Arc<dyn Meter>) -> Result<SyncEngine, StartError> {
-    let options = EngineOptions { runs_max: config.sync.runs_max.max(1), ..EngineOptions::default() };
+    let options = EngineOptions {
+        runs_max: config.sync.runs_max.max(1),
+        drift_check_interval: config.sync.drift_check_interval,
+        ..EngineOptions::default()
+    };
     let destinations = Arc::new(services.connections.clone());
     let engine = SyncEngine::open(services.core.clone(), destinations, meter, options).await;
     let engine = engine.map_err(StartError::Services)?;

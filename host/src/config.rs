@@ -93,6 +93,8 @@ impl Default for Loopback {
 #[derive(Clone, Debug)]
 pub struct Sync {
     pub runs_max: usize,
+    /// Zero: never.
+    pub drift_check_interval: Duration,
 }
 
 /// `[telemetry]`

@@ -37,7 +37,7 @@ pub use record::{Outcome, RequestObserver, RequestRecord};
 pub use resolve::{Resolve, SystemResolver};
 
 use crate::ports::clock::{Clock, SystemClock};
-use crate::ports::egress::{Egress, EgressScope, EgressSession};
+use crate::ports::egress::{Egress, EgressFailure, EgressScope, EgressSession};
 
 /// How long each part of a request may take.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,10 @@ impl HyperEgress {
 impl Egress for HyperEgress {
     fn open(&self, scope: EgressScope, deadline: Option<Instant>) -> Arc<dyn EgressSession> {
         Arc::new(HyperSession::open(Arc::clone(&self.shared), scope, deadline))
+    }
+
+    fn permits(&self, origin: &str) -> Result<(), EgressFailure> {
+        self.shared.policy.permits(origin).map_err(|rule| EgressFailure::Denied(rule.to_owned()))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Decisions are pure functions over plain data (`plan`, `guard`, `validate`, `classify`, `backoff`, `rate`, `breaker`); the other
 //! modules touch the store, the clock and plugins. `engine` finds what is due, `lease` keeps others away, `run` drives one
-//! run through `prepare`, `apply` and `verify`, `journal` writes down, `conclude` ends it.
+//! run through `import`, `prepare`, `apply` and `verify`, `journal` writes down, `conclude` ends it, `drift` keeps the
+//! schedule of checks.
 
 mod apply;
 mod arrived;
@@ -11,9 +12,11 @@ pub mod breaker;
 mod caller;
 pub mod classify;
 mod conclude;
+mod drift;
 mod engine;
 pub mod guard;
 mod halt;
+mod import;
 mod interrupt;
 mod journal;
 mod lease;

@@ -1,8 +1,8 @@
 //! Builders of the metadata document. The host validates it whole at installation; a builder only saves typing.
 
 use keyferry_contract::{
-    AuthLevel, AuthMethod, AuthScheme, AuthSettings, EgressEntry, LegacyField, LegacyScope, Metadata, Parameter,
-    Signing,
+    AuthLevel, AuthMethod, AuthScheme, AuthSettings, EgressEntry, Infisical, LegacyField, LegacyScope, Metadata,
+    Parameter, Signing,
 };
 use serde_json::{Map, Value};
 
@@ -32,6 +32,8 @@ impl Description {
                 sync: None,
                 egress: Vec::new(),
                 legacy_fields: Vec::new(),
+                legacy_names: Vec::new(),
+                infisical: None,
                 custom_settings_metadata: None,
             },
         }
@@ -76,6 +78,18 @@ impl Description {
     /// Where a generic member of the Infisical dialect goes.
     pub fn legacy(mut self, legacy: Legacy) -> Self {
         self.metadata.legacy_fields.push(legacy.field);
+        self
+    }
+
+    /// Another name that the Infisical dialect has for the integration; the first one is shown there.
+    pub fn legacy_name(mut self, name: impl Into<String>) -> Self {
+        self.metadata.legacy_names.push(name.into());
+        self
+    }
+
+    /// What app connections and secret syncs of the Infisical dialect call the integration. Without it they have its own names.
+    pub fn infisical(mut self, names: Infisical) -> Self {
+        self.metadata.infisical = Some(names);
         self
     }
 
@@ -221,12 +235,24 @@ pub struct Legacy {
 impl Legacy {
     fn new(field: &str, scope: LegacyScope, parameter: &str) -> Self {
         let (field, parameter) = (field.to_owned(), parameter.to_owned());
-        Self { field: LegacyField { field, scope, parameter, normalise: None, default_value: None } }
+        Self { field: LegacyField { field, scope, parameter, method: None, normalise: None, default_value: None } }
     }
 
     /// Into a parameter of the connection.
     pub fn connection(field: &str, parameter: &str) -> Self {
         Self::new(field, LegacyScope::Connection, parameter)
+    }
+
+    /// Into a parameter of an auth method.
+    pub fn auth(field: &str, method: &str, parameter: &str) -> Self {
+        let mut legacy = Self::new(field, LegacyScope::Auth, parameter);
+        legacy.field.method = Some(method.to_owned());
+        legacy
+    }
+
+    /// Into a parameter of the auth method that a way to connect stands for; in [`infisical`](Description::infisical) only.
+    pub fn credential(field: &str, parameter: &str) -> Self {
+        Self::new(field, LegacyScope::Auth, parameter)
     }
 
     /// Into a parameter of the destination.
@@ -255,4 +281,10 @@ impl Legacy {
 /// The parameter of that wire name, for tests.
 pub fn parameter<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a Parameter> {
     parameters.iter().find(|parameter| parameter.name == name)
+}
+
+impl From<Legacy> for LegacyField {
+    fn from(legacy: Legacy) -> Self {
+        legacy.field
+    }
 }

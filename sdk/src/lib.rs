@@ -28,7 +28,10 @@ pub use destination::{
 pub use error::{Error, ErrorKind};
 pub use integration::{Account, Choice, ChoicePage, ChoiceScope, Connection, Integration, Question};
 pub use keyferry_contract::vocabulary;
-pub use keyferry_contract::{AttributeSource, AuthScheme, Metadata, SyncAttribute, SyncReads, SyncRules};
+pub use keyferry_contract::{
+    AttributeSource, AuthScheme, Infisical, InfisicalChoices, InfisicalDestination, InfisicalMethod, LegacyScope,
+    Metadata, SyncAttribute, SyncReads, SyncRules,
+};
 pub use keyferry_sdk_macros::{Options, Settings};
 pub use settings::{Options, Settings};
 

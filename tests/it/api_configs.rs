@@ -7,7 +7,7 @@ use keyferry::ports::kv::{KeyRange, KvStore as _};
 use keyferry::service::destinations::{Destinations as _, OpenDestination, Target};
 use keyferry_tests::api::{Answer, TestApi};
 use keyferry_tests::fake_plugins::{FakePlugins, RIGHT, parameter_store};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const CONFIGS: &str = "/v1/tenants/acme/integrations/aws-parameter-store/configs";
 /// What stands in place of every secret.
@@ -42,6 +42,7 @@ async fn opened(api: &TestApi, config: &str) -> keyferry::domain::Result<OpenDes
     let target = Target {
         integration: &integration,
         config: Some(config.parse::<ConnectionUid>().expect("a uid")),
+        parameters: &Map::new(),
         destination: destination.as_object().expect("an object"),
     };
     api.services.connections.open(tenant.parse().expect("a uid"), target).await

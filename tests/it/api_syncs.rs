@@ -149,6 +149,123 @@ async fn the_events_of_a_run_are_told_in_order_and_end() {
 }
 
 #[tokio::test]
+async fn values_are_imported_as_one_run_and_read_only_with_the_scope_for_that() {
+    let world = World::new().await;
+    world.set("BOTH", "ours").await;
+    for (key, value) in [("BOTH", "theirs"), ("NEW", "hidden-value"), ("A/B", "hidden-value")] {
+        world.shelf.put(key, value);
+    }
+    world.post("", &world.sync()).await.expect(201);
+    let (_, operator) = world.api.member("acme", "operator", "operator").await;
+    let import = format!("{SYNCS}/app-to-shelf:import");
+    let body = json!({"prioritize": "SOURCE"});
+    let accepted = world.api.bearer(&operator).post(&import, &body).await.expect(202);
+    assert_eq!((&accepted.json["kind"], &accepted.json["state"]), (&json!("IMPORT"), &json!("PENDING")));
+    world.post("/app-to-shelf:import", &json!({"prioritize": "DESTINATION"})).await.problem(409, "wrong_state");
+    world.engine.run_due().await.expect("the store works");
+
+    let run = world.get(&format!("/app-to-shelf/runs/{}", accepted.text_at("/id"))).await.expect(200);
+    assert_eq!(run.json["state"], "SUCCEEDED", "{}", run.text);
+    assert_eq!((&run.json["imported"]["secrets"], &run.json["imported"]["left"]), (&json!(1), &json!(2)));
+    let outcomes = run.json["outcomes"].as_array().expect("outcomes");
+    let told: Vec<_> = outcomes.iter().map(|one| (one["key"].as_str(), one["reasonCode"].as_str())).collect();
+    let expected = [("A/B", "NAME_INVALID"), ("BOTH", "SOURCE_PREFERRED"), ("NEW", "MISSING_AT_SOURCE")];
+    assert_eq!(told, expected.map(|(key, reason)| (Some(key), Some(reason))));
+    assert!(!run.text.contains("hidden-value"));
+    let events = world.get(&format!("/app-to-shelf/runs/{}/events", accepted.text_at("/id"))).await.expect(200);
+    assert!(events.text.contains("event: imported") && !events.text.contains("hidden-value"), "{}", events.text);
+    let shown = world.get("/app-to-shelf").await.expect(200);
+    assert_eq!(shown.json["lastImport"]["run"], accepted.json["id"]);
+    assert_eq!((&shown.json["lastImport"]["state"], &shown.json["lastRun"]), (&json!("SUCCEEDED"), &Value::Null));
+    assert!(!shown.text.contains("hidden-value"));
+
+    // Whoever imports need not be one who may read.
+    let secret = "/v1/tenants/acme/environments/prod/secrets/app/NEW?view=value";
+    world.api.bearer(&operator).get(secret).await.problem(403, "scope_missing");
+    let (_, manager) = world.api.member("acme", "manager", "manager").await;
+    assert_eq!(world.api.bearer(&manager).get(secret).await.expect(200).json["value"], "hidden-value");
+    let audit = world.api.admin().get("/v1/tenants/acme/auditEvents?pageSize=100").await.expect(200);
+    let created = audit.json["items"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .filter(|event| event["action"] == "secrets.create" && event["actorName"] == "operator");
+    assert_eq!(created.count(), 1, "the import is told of whoever asked for it: {}", audit.text);
+    assert!(audit.text.contains("syncs.import"));
+}
+
+#[tokio::test]
+async fn an_import_needs_both_scopes_and_so_does_a_sync_that_imports_by_itself() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    world.post("", &world.sync()).await.expect(201);
+    for (name, scopes, missing) in
+        [("runs", "syncs:run,syncs:write", "secrets:write"), ("writes", "secrets:write", "syncs:run")]
+    {
+        let (_, token) = world.api.member("acme", name, scopes).await;
+        let import = format!("{SYNCS}/app-to-shelf:import");
+        let refused = world.api.bearer(&token).post(&import, &json!({})).await.problem(403, "scope_missing");
+        assert!(refused.text.contains(&format!("`{missing}`")), "{}", refused.text);
+    }
+    let (_, token) = world.api.member("acme", "defines", "syncs:write,syncs:read").await;
+    for options in [json!({"initialSyncBehavior": "IMPORT_PRIORITIZE_SOURCE"}), json!({"onConflict": "IMPORT"})] {
+        let change = json!({ "options": options });
+        let refused = world.api.bearer(&token).patch(&format!("{SYNCS}/app-to-shelf"), &change).await;
+        assert!(refused.problem(403, "scope_missing").text.contains("`secrets:write`"));
+    }
+    world.post("/app-to-shelf:import", &json!({"prioritize": "NEITHER"})).await.problem(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn a_first_run_imports_where_the_sync_says_so() {
+    let world = World::new().await;
+    world.set("BOTH", "ours").await;
+    world.shelf.put("BOTH", "theirs");
+    world.shelf.put("NEW", "theirs");
+    let mut sync = world.sync();
+    sync["options"] = json!({"initialSyncBehavior": "IMPORT_PRIORITIZE_DESTINATION"});
+    world.post("", &sync).await.expect(201);
+    let plan = world.post("/app-to-shelf:plan", &json!({})).await.expect(200);
+    assert_eq!((&plan.json["counts"]["import"], &plan.json["blocked"]), (&json!(2), &Value::Null));
+    let run = world.run(&json!({"planHash": plan.text_at("/planHash")})).await;
+    assert_eq!(run.json["state"], "SUCCEEDED", "{}", run.text);
+    assert_eq!((&run.json["kind"], &run.json["imported"]["secrets"]), (&json!("SYNC"), &json!(2)));
+    assert_eq!(run.json["remoteCalls"]["write"], 0);
+    assert_eq!(world.shelf.items()["BOTH"], "theirs");
+}
+
+#[tokio::test]
+async fn drift_is_checked_for_told_and_repaired() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    let mut sync = world.sync();
+    sync["options"] = json!({"onDrift": "REPORT", "driftCheckIntervalSeconds": 3600});
+    world.post("", &sync).await.expect(201);
+    world.run(&json!({})).await;
+    world.shelf.put("A", "theirs");
+    let accepted = world.post("/app-to-shelf:check", &json!({})).await.expect(202);
+    assert_eq!(accepted.json["kind"], "CHECK");
+    world.engine.run_due().await.expect("the store works");
+    let shown = world.get("/app-to-shelf").await.expect(200);
+    assert_eq!((&shown.json["state"], &shown.json["drift"]["keys"]), (&json!("DRIFTED"), &json!(["A"])));
+    assert_eq!(shown.json["drift"]["lastCheck"]["id"], accepted.json["id"]);
+    assert_eq!(shown.json["options"]["driftCheckIntervalSeconds"], 3600);
+    // What was read can be sent back.
+    let path = format!("{SYNCS}/app-to-shelf");
+    world.api.admin().patch(&path, &shown.json).await.expect(200);
+
+    world.api.admin().patch(&path, &json!({"options": {"onDrift": "REPAIR"}})).await.expect(200);
+    world.post("/app-to-shelf:check", &json!({})).await.expect(202);
+    for _ in 0..2 {
+        world.engine.run_due().await.expect("the store works");
+        world.api.clock.advance(Duration::from_secs(3));
+    }
+    world.engine.run_due().await.expect("the store works");
+    assert_eq!(world.shelf.items()["A"], "1");
+    assert_eq!(world.get("/app-to-shelf").await.expect(200).json["drift"]["count"], 0);
+}
+
+#[tokio::test]
 async fn everything_wrong_with_a_sync_is_told_at_once() {
     let world = World::new().await;
     let mut sync = world.sync();
@@ -167,7 +284,13 @@ async fn everything_wrong_with_a_sync_is_told_at_once() {
 
     let mut sync = world.sync();
     sync["options"] = json!({"onConflict": "IMPORT"});
-    world.post("", &sync).await.problem(400, "not_supported");
+    sync["source"]["recursive"] = json!(true);
+    world.post("", &sync).await.problem(400, "import_unsupported");
+
+    let mut sync = world.sync();
+    sync["options"] = json!({"driftCheckIntervalSeconds": 299});
+    let refused = world.post("", &sync).await.problem(400, "invalid_request");
+    assert_eq!(refused.json["errors"][0]["pointer"], "/options/driftCheckIntervalSeconds");
 }
 
 #[tokio::test]

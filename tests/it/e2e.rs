@@ -5,7 +5,9 @@ mod consul;
 mod crash;
 mod http_api;
 mod infisical_clients;
+mod infisical_native;
 mod leak;
+mod secret_syncs;
 mod throttle;
 
 use serde_json::Value;

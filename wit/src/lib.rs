@@ -3,10 +3,12 @@
 //! Host and SDK both stand on this crate, so neither can drift from the other. It holds plain types and no behaviour beyond
 //! serialization; what a value must satisfy is checked by the host.
 
+mod infisical;
 mod metadata;
 mod sync;
 pub mod vocabulary;
 
+pub use infisical::{Infisical, InfisicalChoices, InfisicalDestination, InfisicalMethod};
 pub use metadata::{
     Asset, AuthLevel, AuthMap, AuthMethod, AuthScheme, AuthSettings, Condition, ConfigMetadata, EgressEntry,
     FloatRange, IntegerRange, LegacyField, LegacyScope, Metadata, OptionChoice, Parameter, ParameterType, Rule,

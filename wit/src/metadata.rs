@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::SyncRules;
+use crate::{Infisical, SyncRules};
 
 /// What `describe` returns, as one JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,13 @@ pub struct Metadata {
     /// How the generic members of the Infisical dialect map onto this plugin's settings.
     #[serde(default)]
     pub legacy_fields: Vec<LegacyField>,
+    /// Other names that the Infisical dialect has for the integration, the one that it shows first. The id always counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legacy_names: Vec<String>,
+    /// What the Infisical dialect's app connections and secret syncs call the integration and its settings. Absent: they have
+    /// the integration's own names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub infisical: Option<Infisical>,
     /// A JSON Schema (draft 2020-12) of the `pluginSettings` of CUSTOM integrations. Absent: the plugin executes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_settings_metadata: Option<Value>,
@@ -391,11 +398,16 @@ pub struct Signing {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LegacyField {
-    /// `app`, `appId`, `region`, `path`, `owner`, `scope`, `url`, or a dotted member of `metadata`.
+    /// `app`, `appId`, `region`, `path`, `owner`, `scope`, `url` ..., or a dotted member of `metadata`; of a credential
+    /// `accessId`, `accessToken`, `refreshToken` or `awsAssumeIamRoleArn`.
     pub field: String,
     pub scope: LegacyScope,
     /// The parameter that takes the value.
     pub parameter: String,
+    /// With the scope `AUTH`: the auth method that the parameter belongs to. Of several methods the one counts that takes all
+    /// members given, and the fewest besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
     /// `surroundWithSlashes`: the value is made to begin and end with a slash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalise: Option<String>,
@@ -409,7 +421,11 @@ pub struct LegacyField {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LegacyScope {
+    /// The connection's own. One that is neither secret nor an `origin`, and that the dialect says with each integration, is
+    /// left to each sync.
     Connection,
+    /// A parameter of an auth method.
+    Auth,
     Destination,
     /// A display name, with no effect.
     Label,

@@ -95,7 +95,7 @@ impl<S: Needs> FromRequestParts<ApiState> for Authorized<S> {
         let tenant = tenant.ok_or_else(|| Error::not_found("tenant"))?;
         tracing::Span::current().record("tenant.id", tenant);
         let ctx = state.services.access.authorise(&caller, tenant, request_id.as_str()).await?;
-        S::SCOPE.map_or(Ok(()), |scope| ctx.require(scope))?;
+        S::SCOPES.iter().try_for_each(|scope| ctx.require(*scope))?;
         Ok(Self(
             match parts.extensions.get::<Keyed>() {
                 Some(keyed) => {
@@ -139,8 +139,8 @@ impl FromRequestParts<ApiState> for Administrator {
 
 /// What a handler needs of a caller in a tenant.
 pub(crate) trait Needs: Send + 'static {
-    /// The scope; none when being a member is enough.
-    const SCOPE: Option<Scope>;
+    /// All of these; none when being a member is enough.
+    const SCOPES: &'static [Scope];
 }
 
 /// Names of scopes as types, for [`Authorized`].
@@ -153,7 +153,7 @@ pub(crate) mod scopes {
             pub(crate) struct $name;
 
             impl Needs for $name {
-                const SCOPE: Option<Scope> = Some(Scope::$name);
+                const SCOPES: &'static [Scope] = &[Scope::$name];
             }
         )*};
     }
@@ -176,6 +176,14 @@ pub(crate) mod scopes {
     pub(crate) struct Membership;
 
     impl Needs for Membership {
-        const SCOPE: Option<Scope> = None;
+        const SCOPES: &'static [Scope] = &[];
+    }
+
+    /// What importing takes: it is a run, and it writes secrets.
+    #[derive(Debug)]
+    pub(crate) struct SyncsImport;
+
+    impl Needs for SyncsImport {
+        const SCOPES: &'static [Scope] = &[Scope::SyncsRun, Scope::SecretsWrite];
     }
 }

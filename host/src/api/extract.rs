@@ -150,6 +150,20 @@ impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Paths<A, B>
     }
 }
 
+/// Three parameters of the path, beside the tenant's.
+#[derive(Debug)]
+pub(crate) struct Paths3<A, B, C>(pub(crate) A, pub(crate) B, pub(crate) C);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr, C: FromStr> FromRequestParts<S> for Paths3<A, B, C> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let all = RawPathParams::from_request_parts(parts, state).await.map_err(Error::internal)?;
+        let segments = Segments(&all);
+        Ok(Self(parsed(segments.nth(0)?)?, parsed(segments.nth(1)?)?, parsed(segments.nth(2)?)?))
+    }
+}
+
 /// Names and values of a path's parameters, decoded.
 struct Segments<'p>(&'p RawPathParams);
 

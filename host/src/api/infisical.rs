@@ -7,7 +7,9 @@
 pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod extract;
+pub(crate) mod native;
 pub(crate) mod place;
+pub(crate) mod places;
 pub(crate) mod routes;
 pub(crate) mod time;
 

@@ -316,6 +316,12 @@ pub enum ImportFormat {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Priority {
+    Source,
+    Destination,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum SyncCommand {
     /// Make a sync
@@ -331,6 +337,23 @@ pub enum SyncCommand {
         #[arg(long)]
         approve: Option<String>,
         /// Return once the run is accepted
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Bring values of the destination into the source folder, and follow that
+    Import {
+        id: String,
+        /// Whose value wins where both differ
+        #[arg(long)]
+        prioritize: Priority,
+        /// Return once the import is accepted
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Look for keys that somebody else changed at the destination
+    Check {
+        id: String,
+        /// Return once the check is accepted
         #[arg(long)]
         no_wait: bool,
     },
@@ -374,7 +397,8 @@ pub struct SyncCreateArguments {
     /// A destination parameter, as name=value
     #[arg(long = "destination", short = 'd', value_parser = pair)]
     pub destination: Vec<(String, String)>,
-    /// An option, as name=value: autoSync, deletion, onConflict, onDrift, keyTemplate, verify
+    /// An option, as name=value: autoSync, deletion, onConflict, onDrift, driftCheckIntervalSeconds, initialSyncBehavior,
+    /// keyTemplate, verify
     #[arg(long = "option", short = 'o', value_parser = pair)]
     pub options: Vec<(String, String)>,
 }

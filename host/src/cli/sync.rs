@@ -6,7 +6,7 @@ mod shown;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::args::{SyncCommand, SyncCreateArguments};
+use super::args::{Priority, SyncCommand, SyncCreateArguments};
 use super::client::{Client, segment};
 use super::exit::{Exit, Failure};
 use super::output::{Output, text};
@@ -27,12 +27,17 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
         }
         SyncCommand::Run { id, approve, no_wait } => {
             let body = approve.map_or_else(|| json!({}), |hash| json!({ "planHash": hash }));
-            let accepted = client.send(Method::POST, &format!("{}/runs", one(&id)), &body).await?;
-            if no_wait {
-                output.data(&accepted, |accepted| text(accepted, "/id"));
-            } else {
-                follow(&id, &text(&accepted, "/id"), client, output).await?;
-            }
+            start(&id, ("/runs", &body), no_wait, client, output).await?;
+        }
+        SyncCommand::Import { id, prioritize, no_wait } => {
+            let word = match prioritize {
+                Priority::Source => "SOURCE",
+                Priority::Destination => "DESTINATION",
+            };
+            start(&id, (":import", &json!({ "prioritize": word })), no_wait, client, output).await?;
+        }
+        SyncCommand::Check { id, no_wait } => {
+            start(&id, (":check", &json!({})), no_wait, client, output).await?;
         }
         SyncCommand::Watch { id } => {
             let runs = client.list(&format!("{}/runs", one(&id))).await?;
@@ -57,6 +62,23 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
         }
     }
     Ok(())
+}
+
+/// Starts a run of some kind and follows it, unless nobody waits for it.
+async fn start(
+    sync: &str,
+    (action, body): (&str, &Value),
+    no_wait: bool,
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
+    let accepted =
+        client.send(Method::POST, &client.of_tenant(&format!("syncs/{}{action}", segment(sync))), body).await?;
+    if no_wait {
+        output.data(&accepted, |accepted| text(accepted, "/id"));
+        return Ok(());
+    }
+    follow(sync, &text(&accepted, "/id"), client, output).await
 }
 
 async fn verb(client: &Client, output: Output, path: &str, verb: &str) -> Result<(), Failure> {
@@ -103,7 +125,7 @@ async fn follow(sync: &str, run: &str, client: &Client, output: Output) -> Resul
     };
     match text(&ended, "/state").as_str() {
         "SUCCEEDED" => {
-            output.data(&ended, |ended| format!("succeeded: {}", shown::counts(ended)));
+            output.data(&ended, shown::succeeded);
             Ok(())
         }
         _ => Err(shown::unsuccessful(sync, &ended)),

@@ -141,7 +141,10 @@ fn resolve(reader: &mut Reader, environment: &Environment) -> Config {
             plain_http: reader.list("egress", "plain_http"),
             tenant_origins: reader.list("egress", "tenant_origins"),
         },
-        sync: Sync { runs_max: reader.number("sync", "runs_max") },
+        sync: Sync {
+            runs_max: reader.number("sync", "runs_max"),
+            drift_check_interval: reader.duration("sync", "drift_check_interval"),
+        },
         telemetry: Telemetry {
             log: reader.text("telemetry", "log"),
             json: reader.one_of("telemetry", "log_format", &["text", "json"]) == 1,

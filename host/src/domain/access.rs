@@ -111,6 +111,26 @@ pub struct Principal {
     pub is_administrator: bool,
 }
 
+/// On whose behalf the host does something later, as audit names them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Author {
+    pub identity: IdentityUid,
+    pub name: String,
+    pub source: PrincipalSource,
+    /// The request that asked for it.
+    pub request_id: String,
+}
+
+impl Author {
+    /// The host itself; `occasion` stands where a request's id would.
+    #[must_use]
+    pub fn host(name: &str, occasion: String) -> Self {
+        let identity = IdentityUid::from_bytes([0; 16]);
+        Self { identity, name: name.to_owned(), source: PrincipalSource::Host, request_id: occasion }
+    }
+}
+
 /// How a request was authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

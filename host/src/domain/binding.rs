@@ -4,7 +4,7 @@
 //! whose settings fill them in. A binding holds the tenant's part: were it free to change under a stored credential,
 //! whoever may edit a connection could have its secret sent to a server of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keyferry_contract::vocabulary::type_name;
 use keyferry_contract::{EgressEntry, Parameter};
@@ -24,6 +24,9 @@ pub struct CredentialBinding {
     pub method: String,
     /// Each setting that can name a host, with its value.
     pub hosts: BTreeMap<String, String>,
+    /// Settings that each sync chooses for itself: the credential was entered for whatever it may choose.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open: BTreeSet<String>,
     /// SHA-256 of the connection's own CA certificates, in hexadecimal.
     pub ca_bundle_sha256: Option<String>,
 }
@@ -36,6 +39,8 @@ pub struct Bound<'a> {
     /// The connection's parameters, with their types.
     pub parameters: &'a [Parameter],
     pub settings: &'a Map<String, Value>,
+    /// Names of parameters that are left to each sync.
+    pub open: &'a BTreeSet<String>,
     pub ca_bundle: Option<&'a str>,
 }
 
@@ -54,6 +59,7 @@ impl CredentialBinding {
             plugin: bound.plugin.to_owned(),
             method: bound.method.to_owned(),
             hosts: hosts.collect(),
+            open: bound.open.clone(),
             ca_bundle_sha256: bound
                 .ca_bundle
                 .map(|pem| data_encoding::HEXLOWER.encode(&Sha256::digest(pem.as_bytes()))),
@@ -64,19 +70,20 @@ impl CredentialBinding {
     /// are not known (the plugin is not there), every setting that can name a host counts.
     ///
     /// Less is allowed, nothing else: a setting that is no longer set closes its entry, and a CA bundle that is gone leaves
-    /// the public roots.
+    /// the public roots. Settings that were left to each sync when the credential was entered may be anything; none becomes so
+    /// later.
     #[must_use]
     pub fn permits(&self, wanted: &Self, entries: Option<&[EgressEntry]>) -> bool {
         let same_owner = self.plugin == wanted.plugin && self.method == wanted.method;
         let same_roots = wanted.ca_bundle_sha256.is_none() || self.ca_bundle_sha256 == wanted.ca_bundle_sha256;
-        let same = |(name, value): (&String, &String)| self.hosts.get(name) == Some(value);
+        let same = |(name, value): (&String, &String)| self.open.contains(name) || self.hosts.get(name) == Some(value);
         let same_hosts = match entries {
             None => wanted.hosts.iter().all(same),
             Some(entries) => {
                 entries.iter().flat_map(settings_named).filter_map(|name| wanted.hosts.get_key_value(name)).all(same)
             }
         };
-        same_owner && same_roots && same_hosts
+        same_owner && same_roots && same_hosts && wanted.open.is_subset(&self.open)
     }
 }
 
@@ -105,7 +112,31 @@ mod tests {
 
     fn binding(plugin: &str, method: &str, settings: &Value, ca_bundle: Option<&str>) -> CredentialBinding {
         let (parameters, settings) = (parameters(), settings.as_object().unwrap().clone());
-        CredentialBinding::of(Bound { plugin, method, parameters: &parameters, settings: &settings, ca_bundle })
+        let open = BTreeSet::new();
+        CredentialBinding::of(Bound {
+            plugin,
+            method,
+            parameters: &parameters,
+            settings: &settings,
+            open: &open,
+            ca_bundle,
+        })
+    }
+
+    #[test]
+    fn what_is_left_to_each_sync_is_free_and_nothing_else() {
+        let open_to = |settings: &Value, open: &[&str]| {
+            let bound = binding("aws", "key", settings, None);
+            CredentialBinding { open: open.iter().map(ToString::to_string).collect(), ..bound }
+        };
+        let entered = open_to(&json!({"region": "us-east-1"}), &["region"]);
+        let chosen = json!({"region": "eu-west-1"});
+        assert!(entered.permits(&open_to(&chosen, &["region"]), Some(&entries())));
+        assert!(entered.permits(&open_to(&chosen, &[]), Some(&entries())));
+        let endpoint = json!({"region": "eu-west-1", "endpoint": "https://evil.example"});
+        assert!(!entered.permits(&open_to(&endpoint, &["region"]), Some(&entries())));
+        let closed = open_to(&json!({"region": "us-east-1"}), &[]);
+        assert!(!closed.permits(&open_to(&json!({"region": "us-east-1"}), &["region"]), Some(&entries())));
     }
 
     #[test]

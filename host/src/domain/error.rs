@@ -106,6 +106,8 @@ codes! {
     ConfigTestUnsupported: "config_test_unsupported", Invalid, Never;
     /// The integration lacks the `pluginSettings` that this needs
     PluginSettingsMissing: "plugin_settings_missing", Invalid, Never;
+    /// Values cannot be imported from this destination, or not into this source
+    ImportUnsupported: "import_unsupported", Invalid, Never;
     /// A reference in a secret's value cannot be resolved
     ReferenceUnresolved: "reference_unresolved", Invalid, Never;
     /// Changing the destination of a stored credential needs the credential entered again

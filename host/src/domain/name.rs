@@ -71,6 +71,17 @@ names! {
     Tag = is_tag, "letters, digits, `_`, `-`, `.`, `:` and `/`; 1 to 64 characters";
 }
 
+impl Slug {
+    /// A slug made from a name for people: what a slug cannot hold becomes `-`, and it is cut to `characters_max`. `None` where
+    /// nothing of the name is left.
+    #[must_use]
+    pub fn near(name: &str, characters_max: usize) -> Option<Self> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let text: String = name.chars().map(|c| if fits(c) { c } else { '-' }).take(characters_max).collect();
+        text.bytes().any(|b| b.is_ascii_alphanumeric()).then(|| text.parse().ok()).flatten()
+    }
+}
+
 fn is_slug(text: &str) -> bool {
     (1..=150).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }

@@ -46,6 +46,12 @@ pub fn pieces(value: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// The value that expands to exactly this text: every `${` in it is escaped.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
 fn push_literal<'a>(pieces: &mut Vec<Piece<'a>>, text: &'a str) {
     if !text.is_empty() {
         pieces.push(Piece::Literal(text));
@@ -114,6 +120,19 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(joined, value);
+        }
+
+        #[test]
+        fn an_escaped_text_holds_no_reference_and_expands_to_itself(text in "[${}A]{0,12}") {
+            let mut expanded = String::new();
+            for piece in pieces(&escaped(&text)) {
+                match piece {
+                    Piece::Literal(literal) => expanded.push_str(literal),
+                    Piece::Escape => expanded.push_str("${"),
+                    Piece::Reference { text, .. } => prop_assert!(false, "{} is a reference", text),
+                }
+            }
+            prop_assert_eq!(expanded, text);
         }
     }
 }

@@ -7,19 +7,21 @@ mod desired;
 mod ledger;
 pub mod mapping;
 mod plan;
+mod presentation;
 mod run;
 mod selection;
 
 pub use definition::{
-    Deletion, InitialSync, KeyCase, OnConflict, OnDrift, OnInvalid, OnUnresolvedReference, Selection, SyncOptions,
-    SyncSpec,
+    Deletion, InitialSync, KeyCase, OnConflict, OnDrift, OnInvalid, OnUnresolvedReference, Priority, Selection,
+    SyncOptions, SyncSpec,
 };
 pub use desired::{DesiredItem, DesiredSecret};
 pub use ledger::{Intent, IntentOperation, LedgerEntry, Owned};
 pub use plan::{Action, Approval, Block, BlockReason, Plan, PlanCounts, PlanHash, PlanItem, PlannedWrite, Reason};
+pub use presentation::{Form, Presentation};
 pub use run::{
-    FailureClass, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunState, RunStep, SyncState,
-    Trigger,
+    FailureClass, Imported, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunKind, RunState,
+    RunStep, SyncState, Trigger,
 };
 pub use selection::Selector;
 

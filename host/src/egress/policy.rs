@@ -1,9 +1,11 @@
 //! What the server's own configuration opens; no tenant can change it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use url::Url;
 
 use super::address::{Reach, faces, reach};
-use super::pattern::{Host, HostRule, Target};
+use super::pattern::{Host, HostRule, Scheme, Target};
 use crate::domain::network::Network;
 
 /// Where requests may go beyond the public internet. Plain data: the default opens nothing.
@@ -42,6 +44,24 @@ impl EgressPolicy {
     /// Whether a tenant may have entered `target`.
     pub(super) fn allows_tenant_host(&self, target: &Target) -> bool {
         self.tenant_hosts.is_empty() || self.tenant_hosts.iter().any(|rule| rule.matches(&target.host, target.port))
+    }
+
+    /// Whether a tenant may enter this origin, as far as it tells by itself; else the rule that refuses it.
+    pub(super) fn permits(&self, origin: &str) -> Result<(), &'static str> {
+        let target = Url::parse(origin).ok().and_then(|url| Target::of(&url)).ok_or("the address is malformed")?;
+        if !self.allows_tenant_host(&target) {
+            return Err("the server's configuration does not allow the address");
+        }
+        if target.scheme == Scheme::Http && !self.allows_plain_http(&target.host, target.port) {
+            return Err("http without TLS is not allowed for the address");
+        }
+        let address = match &target.host {
+            Host::Address(address) => *address,
+            Host::Name(name) if name == "localhost" || name.ends_with(".localhost") => Ipv4Addr::LOCALHOST.into(),
+            Host::Name(_) => return Ok(()),
+        };
+        let vetted = self.vet(SocketAddr::new(address, target.port));
+        vetted.map_err(|_| "the address is private or reserved, and the server's configuration does not open it")
     }
 
     /// Whether `address` may be dialled.
@@ -148,6 +168,30 @@ mod tests {
         ] {
             assert!(!vets(&policy, address), "{address}");
         }
+    }
+
+    #[test]
+    fn what_a_tenant_enters_is_judged_before_anything_is_sent() {
+        let closed = EgressPolicy::default();
+        for (origin, expect) in [
+            ("https://vault.example.com", true),
+            ("https://93.184.215.14:8200", true),
+            ("http://vault.example.com", false),
+            ("https://10.0.0.1", false),
+            ("https://127.0.0.1:8443", false),
+            ("https://localhost", false),
+            ("https://a.localhost", false),
+            ("https://[::1]", false),
+            ("https://2130706433", false),
+            ("https://169.254.169.254", false),
+            ("ftp://vault.example.com", false),
+            ("vault", false),
+        ] {
+            assert_eq!(closed.permits(origin).is_ok(), expect, "{origin}");
+        }
+        assert!(policy(&["10.0.0.0/8"]).permits("https://10.0.0.1").is_ok());
+        let open = EgressPolicy { loopback: Loopback::Open, ..EgressPolicy::default() };
+        assert!(open.permits("https://localhost:5000").is_ok());
     }
 
     #[test]

@@ -93,6 +93,15 @@ pub enum EgressFailure {
 pub trait Egress: Send + Sync + 'static {
     /// A session for one plugin call, or for the calls of one run. No request is sent, and none ends, after `deadline`.
     fn open(&self, scope: EgressScope, deadline: Option<Instant>) -> Arc<dyn EgressSession>;
+
+    /// Whether the server's configuration lets requests go to an origin that a tenant enters, as far as the origin itself tells:
+    /// what a name resolves to is looked at when a request is sent. Nothing is known to be closed where there is no network.
+    ///
+    /// # Errors
+    /// [`EgressFailure::Denied`], naming the rule.
+    fn permits(&self, _origin: &str) -> Result<(), EgressFailure> {
+        Ok(())
+    }
 }
 
 /// Sends requests for one scope.

@@ -6,6 +6,7 @@ use keyferry_contract::AuthLevel;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::syncs::{self, Removal};
 use super::transaction::{Transaction, View};
 use super::{Key, Kind, located};
 use crate::domain::destination::Account;
@@ -23,6 +24,16 @@ pub struct ConnectionRecord {
     /// Whether it is the integration's own: not listed, never published, used as it stands.
     pub is_default: bool,
     pub display_name: Option<String>,
+    /// For people, at most 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Members that a dialect sent and no setting holds as they were sent, kept to be shown so.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub presentation: Map<String, Value>,
+    /// Who entered the credential without saying where it leads, as long as no sync was made with it: until then, they may
+    /// still say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsettled_by: Option<IdentityUid>,
     pub draft: ConnectionState,
     /// The revision that syncs use.
     pub published: Option<PublishedRevision>,
@@ -36,6 +47,14 @@ pub struct ConnectionRecord {
 }
 
 crate::json_record!(ConnectionRecord, Connection);
+
+impl ConnectionRecord {
+    /// The name for people; a connection without one has its uid.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.display_name.clone().unwrap_or_else(|| self.uid.to_string())
+    }
+}
 
 /// A revision and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +70,9 @@ pub struct PublishedRevision {
 pub struct ConnectionState {
     /// `None`: none were entered yet.
     pub parameters: Option<Map<String, Value>>,
+    /// Names of parameters that each sync chooses for itself; what stands in `parameters` holds where it does not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open_parameters: BTreeSet<String>,
     /// Names of secret parameters that the credential holds.
     pub secret_parameters: BTreeSet<String>,
     pub auth: Option<AuthState>,
@@ -181,6 +203,23 @@ pub async fn list(
     Ok(found)
 }
 
+/// All connections of a tenant, in the order of their making.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn all(view: &View, tenant: TenantUid) -> Result<Vec<ConnectionRecord>> {
+    const PAGE: usize = 1_000;
+    let prefix = Key::new(tenant, Kind::Connection);
+    let mut found = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = view.scan::<ConnectionRecord>(&prefix, after.as_deref(), PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(found) };
+        after = Some(last.as_bytes().to_vec());
+        found.extend(page.into_iter().map(|(_, record)| record));
+    }
+}
+
 /// Whether an integration has a connection beside its default one.
 ///
 /// # Errors
@@ -197,13 +236,18 @@ pub fn index(tx: &mut Transaction, tenant: TenantUid, record: &ConnectionRecord)
     }
 }
 
-/// Whether a sync uses the connection.
+/// Whether a sync uses the connection. One that is on its way out and leaves its destination alone needs it no more.
 ///
 /// # Errors
 /// As [`View::get`].
 pub async fn is_used(view: &View, tenant: TenantUid, uid: ConnectionUid) -> Result<bool> {
-    let users = Key::new(tenant, Kind::SyncOfConnection).uid(uid.as_bytes());
-    Ok(!view.scan_clear(&users, None, 1).await?.is_empty())
+    for sync in syncs::using(view, tenant, uid, usize::MAX).await? {
+        let record = syncs::read(view, tenant, sync).await?;
+        if record.is_some_and(|record| record.removal != Some(Removal::KeepSecrets)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes a connection that no sync uses with its revisions, verification and credentials; fails to commit when a sync

@@ -140,6 +140,8 @@ kinds! {
     Approval = 0x4b, "approval";
     /// How often a plugin's digest broke down for this tenant, by digest.
     Quarantine = 0x4c, "quarantine";
+    /// System range, index: time, tenant uid, sync uid: whether a check for drift is due is asked then. In clear.
+    SyncCheck = 0x4d, "sync-check";
     /// An audit event, appended.
     Audit = 0x60, "audit";
 }

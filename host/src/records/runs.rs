@@ -6,14 +6,16 @@ use super::transaction::{Transaction, View};
 use super::{Key, Kind};
 use crate::domain::Result;
 use crate::domain::id::{RunUid, SyncUid, TenantUid};
-use crate::domain::sync::{ItemOutcome, Plan, Run, RunEvent, RunStep};
+use crate::domain::sync::{ItemOutcome, Plan, Run, RunEvent, RunKind, RunStep};
 
 crate::json_record!(Run, Run);
 crate::json_record!(RunStep, RunEvent);
 crate::json_record!(Plan, Plan);
 
-/// The runs of a sync that are kept; older ones go when a new one is made.
+/// The runs of a sync that are kept; older ones go when one ends.
 pub const RUNS_KEPT_MAX: usize = 100;
+/// The checks for drift among them: where they are frequent, they do not displace the others.
+pub const CHECKS_KEPT_MAX: usize = 20;
 
 const PAGE: usize = 1_000;
 
@@ -108,17 +110,41 @@ pub async fn plan(view: &View, tenant: TenantUid, run: RunUid) -> Result<Option<
     view.get(&plan_key(tenant, run)).await
 }
 
-/// Removes the oldest runs beyond those that are kept; with `keep` of zero all of them. Tells whether more are left.
+/// Removes the oldest runs beyond those that are kept, but none of `held`.
 ///
 /// # Errors
 /// As [`View::get`].
-pub async fn prune(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid, keep: usize) -> Result<bool> {
-    /// Runs with long logs are removed over several transactions.
-    const EVENTS_MAX: usize = 5_000;
+pub async fn prune(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid, held: &[RunUid]) -> Result<()> {
     let found = tx.view().scan::<Run>(&of_sync(tenant, sync), None, PAGE).await?;
-    let excess = found.len().saturating_sub(keep);
+    let (mut runs, mut checks) = (0, 0);
+    let newest_first = found.into_iter().rev();
+    let excess = newest_first.filter(|(_, run)| {
+        let (count, max) = match run.kind {
+            RunKind::Check => (&mut checks, CHECKS_KEPT_MAX),
+            RunKind::Sync | RunKind::Import { .. } | RunKind::Removal => (&mut runs, RUNS_KEPT_MAX),
+        };
+        *count += 1;
+        *count > max && !held.contains(&run.uid)
+    });
+    remove(tx, tenant, excess.collect()).await?;
+    Ok(())
+}
+
+/// Removes all runs of a sync, as many as one transaction bears. Tells whether more are left.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn remove_all(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid) -> Result<bool> {
+    let found = tx.view().scan::<Run>(&of_sync(tenant, sync), None, PAGE).await?;
+    let is_page_full = found.len() == PAGE;
+    Ok(remove(tx, tenant, found).await? || is_page_full)
+}
+
+/// Runs with long logs are removed over several transactions: tells whether some of these are left.
+async fn remove(tx: &mut Transaction, tenant: TenantUid, runs: Vec<(Key, Run)>) -> Result<bool> {
+    const EVENTS_MAX: usize = 5_000;
     let mut removed = 0;
-    for (key, run) in found.into_iter().take(excess) {
+    for (key, run) in runs {
         let log = log(tenant, run.uid);
         let events = tx.view().scan_appended::<RunStep>(&log, None, EVENTS_MAX).await?;
         removed += events.len();
@@ -133,5 +159,5 @@ pub async fn prune(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid, keep:
             return Ok(true);
         }
     }
-    Ok(excess == PAGE)
+    Ok(false)
 }

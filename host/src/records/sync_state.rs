@@ -60,6 +60,12 @@ parts! {
         generation: u64,
         /// The run that the next attempt belongs to.
         pending: Option<Pending>,
+        /// The import that somebody asked for.
+        import: Option<Pending>,
+        /// The check for drift that is due, or was asked for.
+        check: Option<Pending>,
+        /// The removal that somebody asked for, of what the sync wrote.
+        removal: Option<Pending>,
         /// The run that has begun and not ended; left by a crash when no lease holds.
         running: Option<RunUid>,
     }
@@ -100,6 +106,81 @@ parts! {
 
     /// The run that somebody wants ended.
     Cancel = 8 { run: Option<RunUid>, }
+
+    /// What came into the source from the destination.
+    Import = 9 {
+        /// The last run that was asked to import, or did so as a first run.
+        run: Option<RunUid>,
+        /// The import of a first run is done, and is not repeated.
+        is_initial_done: bool,
+    }
+
+    /// The last run that was asked to delete what the sync wrote.
+    Removed = 11 { run: Option<RunUid>, }
+
+    /// What is known of keys of ours that somebody else changed.
+    Drift = 10 {
+        /// When the destination was last looked at.
+        checked_at: Option<Timestamp>,
+        /// The last check that ended.
+        check: Option<RunUid>,
+        /// How many keys differ from what was written, and are left so.
+        count: u64,
+        /// The first of them, at most [`DRIFTED_KEYS_MAX`].
+        keys: Vec<String>,
+        /// The next check counts from here.
+        since: Option<Timestamp>,
+        /// When the engine asks again whether a check is due: the entry in the index.
+        look_at: Option<Timestamp>,
+        /// The life of the host in which a check that fell into a standstill was put off; each does so once.
+        put_off_in: u64,
+    }
+}
+
+/// Keys that are named of those that somebody else changed.
+pub const DRIFTED_KEYS_MAX: usize = 100;
+
+impl Wanted {
+    /// The run that begins now, taken from those that wait: an import before a run, which then carries what came in, a removal
+    /// after it, and a check last.
+    pub fn take_due(&mut self, now: Timestamp) -> Option<RunUid> {
+        let waiting = [&mut self.import, &mut self.pending, &mut self.removal, &mut self.check];
+        let due = waiting.into_iter().find_map(|slot| slot.take_if(|pending| pending.due_at <= now));
+        due.map(|pending| pending.run)
+    }
+
+    /// When the engine is to look at the sync: at once for a run that broke off, never when nothing waits.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let waiting = [&self.import, &self.pending, &self.removal, &self.check].into_iter().flatten();
+        let broken_off = self.running.map(|_| Timestamp::default());
+        waiting.map(|pending| pending.due_at).chain(broken_off).min()
+    }
+
+    /// Writes the part, and when the engine is to look at the sync.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub async fn write_due(&self, tx: &mut Transaction, tenant: TenantUid, sync: SyncUid) -> Result<()> {
+        match self.due_at() {
+            Some(at) => put_due(tx, tenant, sync, at),
+            None => delete_due(tx, tenant, sync),
+        }
+        self.write(tx, tenant, sync).await
+    }
+}
+
+impl Drift {
+    /// Moves the entry in the index to another time; without one the sync is not looked at. The part must then be written.
+    pub fn look_at(&mut self, tx: &mut Transaction, tenant: TenantUid, sync: SyncUid, at: Option<Timestamp>) {
+        if let Some(before) = self.look_at {
+            tx.delete(&check_key(Due { tenant, sync, at: before }));
+        }
+        if let Some(at) = at {
+            tx.put_clear(&check_key(Due { tenant, sync, at }), &[]);
+        }
+        self.look_at = at;
+    }
 }
 
 /// A run that is wanted.
@@ -114,6 +195,17 @@ pub struct Pending {
     /// It waits at least so long, after a failure.
     #[serde(default)]
     pub not_before: Option<Timestamp>,
+    /// When it begins.
+    #[serde(default)]
+    pub due_at: Timestamp,
+}
+
+impl Pending {
+    /// A run that begins at once, whatever comes.
+    #[must_use]
+    pub const fn at_once(run: RunUid, now: Timestamp) -> Self {
+        Self { run, since: now, at_once: true, not_before: None, due_at: now }
+    }
 }
 
 /// All parts of one sync, to be watched.
@@ -133,6 +225,9 @@ pub fn remove(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid) {
         Lease::key(tenant, sync),
         Status::key(tenant, sync),
         Cancel::key(tenant, sync),
+        Import::key(tenant, sync),
+        Drift::key(tenant, sync),
+        Removed::key(tenant, sync),
         approval_key(tenant, sync),
     ] {
         tx.delete(&part);
@@ -163,6 +258,35 @@ fn due_key(tenant: TenantUid, sync: SyncUid) -> Key {
 #[must_use]
 pub fn due_prefix() -> Key {
     Key::system(Kind::SyncDue)
+}
+
+fn check_key(Due { tenant, sync, at }: Due) -> Key {
+    let at = u64::try_from(at.unix_ms()).unwrap_or_default();
+    Key::system(Kind::SyncCheck).number(at).uid(tenant.as_bytes()).uid(sync.as_bytes())
+}
+
+/// At most `limit` syncs of which the engine asks whether a check is due, the earliest first.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn checks(view: &View, limit: usize) -> Result<Vec<Due>> {
+    let found = view.scan_clear(&Key::system(Kind::SyncCheck), None, limit).await?;
+    Ok(found.into_iter().filter_map(|(key, _)| check_in(&key)).collect())
+}
+
+fn check_in(key: &Key) -> Option<Due> {
+    let (at, rest) = key.components().split_first_chunk::<8>()?;
+    let (tenant, sync) = rest.split_first_chunk::<16>()?;
+    Some(Due {
+        tenant: TenantUid::from_bytes(*tenant),
+        sync: SyncUid::from_bytes(sync.try_into().ok()?),
+        at: Timestamp::from_unix_ms(i64::try_from(u64::from_be_bytes(*at)).ok()?),
+    })
+}
+
+/// Takes a sync out of the index of checks: for one that is gone.
+pub fn delete_check(tx: &mut Transaction, due: Due) {
+    tx.delete(&check_key(due));
 }
 
 /// All keys of markers of changed folders, to be watched.

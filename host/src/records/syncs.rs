@@ -88,6 +88,14 @@ pub async fn read(view: &View, tenant: TenantUid, uid: SyncUid) -> Result<Option
     view.get(&key(tenant, uid)).await
 }
 
+/// As [`read`], with its version.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn read_with_version(view: &View, tenant: TenantUid, uid: SyncUid) -> Result<Option<Versioned<SyncRecord>>> {
+    view.get_with_version(&key(tenant, uid)).await
+}
+
 /// The sync behind a slug with its version, held to the record's own slug, since the index stands in clear.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::{Core, HostCtx, TenantCtx};
-use crate::domain::access::{Principal, PrincipalSource, Scope};
+use crate::domain::access::{Author, Principal, PrincipalSource, Scope};
 use crate::domain::id::{IdentityUid, TenantUid};
 use crate::domain::{Result, Timestamp};
 use crate::records::{Key, Kind, Transaction};
@@ -85,6 +85,23 @@ pub async fn record(
         claim.record(tx, at, &resource).await?;
     }
     append(tx, ctx.tenant(), event(ctx.principal(), ctx.request_id(), at, action, resource)).await
+}
+
+/// As [`record`], of what the host does on somebody's behalf after the request is over.
+///
+/// # Errors
+/// As [`Transaction::append`].
+pub async fn record_by(
+    tx: &mut Transaction,
+    (tenant, author): (TenantUid, &Author),
+    at: Timestamp,
+    action: &'static str,
+    resource: String,
+) -> Result<()> {
+    let Author { identity, name, source, request_id } = author.clone();
+    let event =
+        AuditEvent { at, actor: identity, actor_name: name, source, action: action.to_owned(), resource, request_id };
+    append(tx, tenant, event).await
 }
 
 /// As [`record`], of a change to the host itself.

@@ -1,13 +1,18 @@
 //! Connections (`configs` on the wire): drafts, their publication, and what is called with them.
 
 mod choices;
+mod connect;
 pub(in crate::service) mod open;
+mod origin;
 pub(in crate::service) mod settle;
 mod target;
+mod used;
 mod verify;
 pub(in crate::service) mod write;
 
 use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
 
 use super::audit;
 use super::context::{Core, TenantCtx};
@@ -20,11 +25,11 @@ use crate::domain::id::{ConnectionUid, RevisionUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::pointer::{Pointer, Violations};
 use crate::domain::settings::{self, Given, Surroundings};
-use crate::domain::{Code, Error, Expected, Patch, Result, Versioned};
+use crate::domain::{Code, Error, Expected, Patch, Result, Timestamp, Versioned};
 use crate::records::connections::{
     self as rows, ConnectionRecord, ConnectionState, PublishedRevision, RevisionRecord, VerificationRecord,
 };
-use crate::records::{View, integrations as integration_rows};
+use crate::records::{Transaction, View, integrations as integration_rows};
 use crate::transact;
 use open::Parts;
 use settle::{Form, Standing, settle};
@@ -33,6 +38,7 @@ use write::apply_settled;
 pub use choices::{ChoiceQuery, ChoiceScope};
 pub use open::OpenConnection;
 pub use settle::{Entered, GivenAuth};
+pub use used::UsedConnection;
 pub use verify::Verification;
 
 /// The published revisions that one connection can have.
@@ -49,8 +55,14 @@ pub struct Connections {
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionChange {
     pub display_name: Patch<String>,
+    pub description: Patch<String>,
     pub entered: Entered,
     pub sandbox_mode: Patch<String>,
+    pub presentation: Patch<Map<String, Value>>,
+    /// Whether the draft is published with it.
+    pub publishes: bool,
+    /// Whether a new connection does not say yet where it leads: whoever enters its credential may say so with its first sync.
+    pub leaves_origin: bool,
 }
 
 /// A connection as it is shown: nothing of its credential.
@@ -96,6 +108,9 @@ impl Connections {
             integration: integration.clone(),
             is_default: false,
             display_name: new.display_name.apply(None),
+            description: new.description.apply(None),
+            presentation: new.presentation.apply(None).unwrap_or_default(),
+            unsettled_by: new.leaves_origin.then_some(ctx.principal().identity),
             draft: ConnectionState::default(),
             published: None,
             latest_revision: 0,
@@ -117,6 +132,9 @@ impl Connections {
             audit::record(&mut tx, ctx, now, "configs.create", record.uid.to_string()).await?;
             apply_settled(&mut tx, ctx.tenant(), &mut record, &settled, now).await?;
             record.draft.sandbox_mode.clone_from(&sandbox_mode);
+            if new.publishes {
+                publish_draft(&mut tx, ctx, (&resolved, &mut record), (None, now)).await?;
+            }
             tx.put_with_version(&rows::key(ctx.tenant(), record.uid), &record).await?
         });
         Ok(Versioned { value: ConnectionView { record, verification: None }, version })
@@ -165,6 +183,19 @@ impl Connections {
         Ok(found.map(|record| ConnectionView { record, verification }))
     }
 
+    /// The connection with this uid, of whatever integration. A default connection is none of these.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn find_by_uid(&self, ctx: &TenantCtx, uid: ConnectionUid) -> Result<Versioned<ConnectionView>> {
+        ctx.require(Scope::IntegrationsRead)?;
+        let view = self.core.records.view().await?;
+        let found = rows::read(&view, ctx.tenant(), uid).await?.filter(|found| !found.value.is_default);
+        let found = found.ok_or_else(unknown)?;
+        let verification = rows::verification(&view, ctx.tenant(), uid).await?;
+        Ok(found.map(|record| ConnectionView { record, verification }))
+    }
+
     /// Changes a draft: members left out stay, those given replace what stood there; a mask keeps the secret it stands for.
     ///
     /// # Errors
@@ -190,9 +221,14 @@ impl Connections {
             let standing = Standing { state: Some(&record.draft), credential: credential.as_ref() };
             let settled = settle(&resolved, change.entered.clone(), standing, &Form::of_connection())?;
             record.display_name = change.display_name.clone().apply(record.display_name);
+            record.description = change.description.clone().apply(record.description);
             let sandbox_mode = change.sandbox_mode.clone().apply(settled.state.sandbox_mode.clone());
             apply_settled(&mut tx, ctx.tenant(), &mut record, &settled, now).await?;
             record.draft.sandbox_mode = sandbox_mode;
+            record.presentation = change.presentation.clone().apply(Some(record.presentation)).unwrap_or_default();
+            if change.publishes {
+                publish_draft(&mut tx, ctx, (&resolved, &mut record), (None, now)).await?;
+            }
             audit::record(&mut tx, ctx, now, "configs.update", uid.to_string()).await?;
             let version = tx.put_with_version(&rows::key(ctx.tenant(), uid), &record).await?;
             Versioned { value: record, version }
@@ -247,26 +283,8 @@ impl Connections {
             let present = present.filter(|found| belongs(&found.value, integration, false)).ok_or_else(unknown)?;
             expected.check(present.version)?;
             let mut record = present.value;
-            require_complete(&resolved, &record.draft)?;
-            if record.latest_revision >= REVISIONS_MAX {
-                return Err(Error::new(Code::WrongState, "this config has had too many revisions"));
-            }
-            record.latest_revision += 1;
-            let revision = RevisionRecord {
-                uid: RevisionUid::generate(),
-                connection: uid,
-                number: record.latest_revision,
-                state: record.draft.clone(),
-                note: note.map(str::to_owned),
-                created_by: ctx.principal().identity,
-                created_at: now,
-            };
-            record.published = Some(PublishedRevision { uid: revision.uid, number: revision.number });
-            record.held_credentials.extend(revision.state.credential);
-            rows::insert_revision(&mut tx, ctx.tenant(), &revision).await?;
+            let revision = publish_draft(&mut tx, ctx, (&resolved, &mut record), (note, now)).await?;
             tx.put(&rows::key(ctx.tenant(), uid), &record).await?;
-            connection_changed(&mut tx, ctx.tenant(), uid, now).await?;
-            audit::record(&mut tx, ctx, now, "configs.publish", uid.to_string()).await?;
             revision
         });
         Ok(revision)
@@ -365,6 +383,35 @@ impl Connections {
 
 fn belongs(connection: &ConnectionRecord, integration: &Slug, is_default: bool) -> bool {
     connection.integration == *integration && connection.is_default == is_default
+}
+
+/// Makes the draft what syncs use, as a new revision; the record itself is left to the caller to write.
+async fn publish_draft(
+    tx: &mut Transaction,
+    ctx: &TenantCtx,
+    (integration, record): (&ResolvedIntegration, &mut ConnectionRecord),
+    (note, now): (Option<&str>, Timestamp),
+) -> Result<RevisionRecord> {
+    require_complete(integration, &record.draft)?;
+    if record.latest_revision >= REVISIONS_MAX {
+        return Err(Error::new(Code::WrongState, "this config has had too many revisions"));
+    }
+    record.latest_revision += 1;
+    let revision = RevisionRecord {
+        uid: RevisionUid::generate(),
+        connection: record.uid,
+        number: record.latest_revision,
+        state: record.draft.clone(),
+        note: note.map(str::to_owned),
+        created_by: ctx.principal().identity,
+        created_at: now,
+    };
+    record.published = Some(PublishedRevision { uid: revision.uid, number: revision.number });
+    record.held_credentials.extend(revision.state.credential);
+    rows::insert_revision(tx, ctx.tenant(), &revision).await?;
+    connection_changed(tx, ctx.tenant(), record.uid, now).await?;
+    audit::record(tx, ctx, now, "configs.publish", record.uid.to_string()).await?;
+    Ok(revision)
 }
 
 /// What a draft may still lack, a published connection may not.

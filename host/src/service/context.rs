@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::idempotency::Claim;
-use crate::domain::access::{Principal, Scope};
+use crate::domain::access::{Author, Principal, Scope};
 use crate::domain::id::TenantUid;
 use crate::domain::name::Slug;
 use crate::domain::{Code, Error, Result};
@@ -74,6 +74,17 @@ impl TenantCtx {
     #[must_use]
     pub fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// Who asks and by which request, to be remembered for what is done later.
+    #[must_use]
+    pub fn author(&self) -> Author {
+        Author {
+            identity: self.principal.identity,
+            name: self.principal.name.clone(),
+            source: self.principal.source,
+            request_id: self.request_id.clone(),
+        }
     }
 
     /// The same, for a request with an idempotency key: its first change records the claim.

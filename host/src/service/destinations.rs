@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::domain::id::{ConnectionUid, Digest, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::plugin::Limits;
-use crate::domain::sync::RunFailure;
+use crate::domain::sync::{RunFailure, SyncSpec};
 use crate::domain::{Result, Secret};
 use crate::ports::egress::{EgressScope, EgressSession};
 use crate::ports::plugin::{ConnectionView, PluginCall};
@@ -21,8 +21,19 @@ pub struct Target<'a> {
     pub integration: &'a Slug,
     /// `None`: the integration's default connection.
     pub config: Option<ConnectionUid>,
+    /// What is chosen of the parameters that the connection leaves open.
+    pub parameters: &'a Map<String, Value>,
     /// As it was given, without defaults.
     pub destination: &'a Map<String, Value>,
+}
+
+impl<'a> Target<'a> {
+    /// Where this sync leads.
+    #[must_use]
+    pub const fn of(spec: &'a SyncSpec) -> Self {
+        let SyncSpec { integration, config, parameters, destination, .. } = spec;
+        Self { integration, config: *config, parameters, destination }
+    }
 }
 
 /// A destination with everything that calls of its plugin need. Holds opened credentials; lives as long as one run.
@@ -67,7 +78,8 @@ pub trait Destinations: Send + Sync + 'static {
     /// the connection to stand still until it commits.
     ///
     /// # Errors
-    /// `invalid_request` with every violation, with pointers below `/integration`, `/config` and `/destination`;
+    /// `invalid_request` with every violation, with pointers below `/integration`, `/config`, `/parameters` and
+    /// `/destination`;
     /// `not_supported` when the plugin has no destination, `plugin_settings_missing`, `plugin_inactive`.
     async fn attach(&self, tx: &mut Transaction, tenant: TenantUid, target: Target<'_>) -> Result<ConnectionUid>;
 

@@ -1,5 +1,7 @@
 //! Integrations as a tenant sees them: SYSTEM ones straight from plugins, and CUSTOM ones of its own.
 
+mod facade;
+mod legacy;
 pub mod resolve;
 mod view;
 mod write;
@@ -19,6 +21,8 @@ use crate::service::connections::settle::{Form, Standing, settle};
 use resolve::{ResolvedIntegration, resolve};
 
 pub use super::connections::GivenAuth;
+pub use facade::AppFacade;
+pub use legacy::{LegacyIntegration, LegacyOption};
 pub use view::{IntegrationFilter, IntegrationKind, IntegrationPage, IntegrationView};
 pub use write::{IntegrationChange, NewIntegration};
 
@@ -126,6 +130,7 @@ fn entered_test(test: ConfigTest) -> Result<Entered> {
         parameters: Patch::initial(test.parameters),
         auth: Patch::Set(GivenAuth { method, level: auth.level, parameters }),
         ca_bundle: Patch::Keep,
+        open_parameters: None,
     })
 }
 

@@ -7,6 +7,8 @@ mod read;
 pub mod tree;
 mod write;
 
+pub use self::write::set_all;
+
 use std::collections::BTreeMap;
 
 use super::context::Core;

@@ -2,6 +2,9 @@
 
 mod check;
 mod define;
+mod drift;
+mod duplicates;
+mod import;
 mod read;
 mod remove;
 mod run;
@@ -12,11 +15,13 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use serde::Serialize;
 
+pub use self::import::require_importable;
 use super::context::Core;
 use super::destinations::Destinations;
-use crate::domain::id::{ConnectionUid, SyncUid, TenantUid};
-use crate::domain::sync::{Block, ItemOutcome, Plan, Run, SyncState};
+use crate::domain::id::{ConnectionUid, RunUid, SyncUid, TenantUid};
+use crate::domain::sync::{Block, ItemOutcome, Plan, Priority, Run, RunState, SyncState};
 use crate::domain::{Code, Error, Result, Timestamp, Version};
+use crate::records::environments::Environment;
 use crate::records::syncs::SyncRecord;
 
 /// Makes plans without carrying them out; the engine does.
@@ -45,16 +50,35 @@ pub struct Preview {
 pub struct SyncView {
     /// With the path of its source as it is now.
     pub record: SyncRecord,
+    /// The source's; `None`: it is gone.
+    pub environment: Option<Environment>,
     pub version: Version,
     pub state: SyncState,
     pub wanted_generation: u64,
     pub attempted_generation: u64,
     pub applied_generation: u64,
+    /// The last run that made the destination match, or is about to.
     pub last_run: Option<Run>,
+    /// The last run that came to an end, or broke off and is tried again.
+    pub ended_run: Option<Run>,
+    /// The run that waits to make the destination match.
+    pub pending_run: Option<RunUid>,
+    /// When a run last made the destination match whole.
+    pub applied_at: Option<Timestamp>,
+    /// Whether a run of whatever kind is under way.
+    pub is_busy: bool,
+    /// The last run that was asked to delete what the sync wrote.
+    pub last_removal: Option<Run>,
+    /// Whether the source's folder is there.
+    pub has_folder: bool,
     /// When a failed run is tried again.
     pub retry_at: Option<Timestamp>,
     /// What the pending run waits for; `None` when it waits for nothing but its turn.
     pub waiting: Option<Waiting>,
+    /// The last import, asked for by itself or done by the first run.
+    pub last_import: Option<ImportView>,
+    /// What the last look at the destination told of changes that somebody else made there.
+    pub drift: DriftView,
 }
 
 /// Why a pending run does not begin yet.
@@ -83,6 +107,36 @@ impl WaitReason {
             Self::Vendor => "the vendor failed several times in a row; it is left alone, then one sync tries for all",
         }
     }
+}
+
+/// How an import stands.
+#[derive(Clone, Debug)]
+pub struct ImportView {
+    pub run: RunUid,
+    /// Whose values win.
+    pub prioritize: Priority,
+    pub state: RunState,
+    /// Why it failed, or what keeps it; there is never a value in it.
+    pub message: Option<String>,
+    /// When the values came in; else when it ended, began or was asked for.
+    pub at: Timestamp,
+    /// New secrets and new versions.
+    pub secrets: u64,
+    /// Keys that were left, each told with its reason in the run.
+    pub left: u64,
+}
+
+/// What is known of drift.
+#[derive(Clone, Debug, Default)]
+pub struct DriftView {
+    /// When the destination was last looked at, by a run or a check.
+    pub checked_at: Option<Timestamp>,
+    /// How many keys somebody else changed, and are left so.
+    pub count: u64,
+    /// The first of them.
+    pub keys: Vec<String>,
+    /// The last check that ended.
+    pub check: Option<Run>,
 }
 
 /// A run with what became of each key.

@@ -3,7 +3,7 @@
 use super::audit;
 use super::context::{Core, TenantCtx};
 use crate::domain::access::Scope;
-use crate::domain::id::{TagUid, TenantUid};
+use crate::domain::id::{IdentityUid, TagUid, TenantUid};
 use crate::domain::name::Tag;
 use crate::domain::{Code, Error, Result, Timestamp};
 use crate::records::secrets::{self, SecretOverview};
@@ -206,21 +206,21 @@ async fn replace_in(
 /// `wrong_state` where there are too many; else as [`Transaction::put`].
 pub(super) async fn attach(
     tx: &mut Transaction,
-    ctx: &TenantCtx,
+    (tenant, author): (TenantUid, IdentityUid),
     overview: &SecretOverview,
     now: Timestamp,
 ) -> Result<()> {
     for slug in &overview.tags {
-        let tag = match rows::find_for_update(tx, ctx.tenant(), slug).await? {
+        let tag = match rows::find_for_update(tx, tenant, slug).await? {
             Some(known) => known,
             None => {
-                require_room(tx, ctx.tenant()).await?;
-                let tag = TagRecord::new(slug.clone(), ctx.principal().identity, now);
-                rows::insert(tx, ctx.tenant(), &tag).await?;
+                require_room(tx, tenant).await?;
+                let tag = TagRecord::new(slug.clone(), author, now);
+                rows::insert(tx, tenant, &tag).await?;
                 tag
             }
         };
-        rows::note_member(tx, ctx.tenant(), &tag, overview.uid.as_bytes());
+        rows::note_member(tx, tenant, &tag, overview.uid.as_bytes());
     }
     Ok(())
 }

@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use super::backoff;
+use super::drift;
 use super::engine::Inner;
 use super::halt::{Halt, failure};
 use super::journal::Journal;
 use super::lease::Lease;
 use super::run::Report;
 use crate::domain::id::RunUid;
-use crate::domain::sync::{FailureClass, ItemResult, Run, RunEvent, RunFailure, RunState, RunStep, SyncState, Trigger};
+use crate::domain::sync::{
+    FailureClass, ItemResult, Run, RunEvent, RunFailure, RunKind, RunState, RunStep, SyncState, Trigger,
+};
 use crate::domain::{Code, Timestamp};
-use crate::records::sync_state::{self, Applied, Attempted, Cancel, Pending, Status, Wanted};
+use crate::records::sync_state::{self, Applied, Attempted, Cancel, Import, Pending, Removed, Status, Wanted};
 use crate::records::syncs::{Pause, SyncRecord};
 use crate::records::{Transaction, runs, syncs};
+use crate::service::syncs::trigger::slot;
 use crate::transact;
 
 /// How a run ends.
@@ -23,6 +27,8 @@ struct Ending {
     failure: Option<RunFailure>,
     /// Everything that was wanted is carried out.
     is_applied: bool,
+    /// Keys that somebody else changed and that are left so; `None` when the destination was not seen to the end.
+    drifted: Option<Vec<String>>,
     next: Next,
     pause: Option<Pause>,
 }
@@ -108,15 +114,26 @@ impl Conclusion<'_> {
             let mut wanted = Wanted::read_for_update(&mut tx, tenant, sync).await?;
             wanted.running = None;
             self.plan_next(&mut tx, (&mut wanted, run), ending, now).await?;
-            wanted.write(&mut tx, tenant, sync).await?;
+            if run.kind == RunKind::Removal && ending.is_applied {
+                // What was wanted of the destination is not there any more.
+                wanted.generation += 1;
+                let status = Status::read_for_update(&mut tx, tenant, sync).await?;
+                Status { state: SyncState::Pending, at: now, ..status }.write(&mut tx, tenant, sync).await?;
+            }
+            wanted.write_due(&mut tx, tenant, sync).await?;
             tx.delete(&Cancel::key(tenant, sync));
-            let status = Status { state: ending.sync_state, last_run: Some(run.uid), at: now };
-            status.write(&mut tx, tenant, sync).await?;
-            if ending.is_applied {
-                Applied { generation: run.generation, at: Some(now) }.write(&mut tx, tenant, sync).await?;
+            if run.kind == RunKind::Sync {
+                let status = Status { state: ending.sync_state, last_run: Some(run.uid), at: now };
+                status.write(&mut tx, tenant, sync).await?;
+                if ending.is_applied {
+                    Applied { generation: run.generation, at: Some(now) }.write(&mut tx, tenant, sync).await?;
+                }
             }
             if let Some(pause) = ending.pause {
                 self.pause(&mut tx, pause, now).await?;
+            } else if ending.state.is_final() {
+                let host = self.inner.options.drift_check_interval;
+                drift::settle(&mut tx, self.lease, (run, ending.drifted.as_deref()), host, now).await?;
             }
         });
         self.prune().await
@@ -127,7 +144,13 @@ impl Conclusion<'_> {
         let (tenant, sync) = (self.lease.tenant, self.lease.sync);
         transact!(self.inner.core.records, |tx| {
             if tx.get::<SyncRecord>(&syncs::key(tenant, sync)).await?.is_some() {
-                runs::prune(&mut tx, tenant, sync, runs::RUNS_KEPT_MAX).await?;
+                let shown = [
+                    Status::read(tx.view(), tenant, sync).await?.last_run,
+                    Import::read(tx.view(), tenant, sync).await?.run,
+                    Removed::read(tx.view(), tenant, sync).await?.run,
+                ];
+                let held: Vec<RunUid> = shown.into_iter().flatten().collect();
+                runs::prune(&mut tx, tenant, sync, &held).await?;
             }
         });
         Ok(())
@@ -141,39 +164,28 @@ impl Conclusion<'_> {
         now: Timestamp,
     ) -> Result<(), Halt> {
         let (tenant, sync) = (self.lease.tenant, self.lease.sync);
-        let wait = match ending.next {
+        match ending.next {
             Next::GoOn(wait) => {
                 // What was wanted meanwhile is brought about by the same run; its own row would never be run.
-                let not_before = Some(now.after(wait));
-                if let Some(other) =
-                    wanted.pending.replace(Pending { run: run.uid, since: now, at_once: false, not_before })
-                {
+                if let Some(other) = slot(wanted, run.kind).replace(waiting(run.uid, now, wait)) {
                     self.join(tx, other.run, now).await?;
                 }
-                Some(wait)
             }
-            Next::Rest | Next::Probe(_) => {
+            Next::Rest | Next::Probe(_) if run.kind == RunKind::Sync => {
                 Attempted { generation: run.generation }.write(tx, tenant, sync).await?;
-                match (&wanted.pending, ending.next) {
-                    (Some(_), _) => Some(Duration::ZERO),
+                match (&mut wanted.pending, ending.next) {
+                    (Some(pending), _) => pending.due_at = now,
                     (None, Next::Probe(wait)) => {
                         let uid = RunUid::generate();
-                        let generation = wanted.generation;
-                        let trigger = Trigger::Retry;
-                        let mut probe = Run::pending(uid, sync, trigger, generation, now);
+                        let mut probe = Run::pending(uid, sync, Trigger::Retry, wanted.generation, now);
                         probe.retry_at = Some(now.after(wait));
                         tx.put(&runs::key(tenant, sync, uid), &probe).await?;
-                        wanted.pending =
-                            Some(Pending { run: uid, since: now, at_once: false, not_before: probe.retry_at });
-                        Some(wait)
+                        wanted.pending = Some(waiting(uid, now, wait));
                     }
-                    (None, _) => None,
+                    (None, _) => {}
                 }
             }
-        };
-        match wait {
-            Some(wait) if ending.pause.is_none() => sync_state::put_due(tx, tenant, sync, now.after(wait)),
-            _ => sync_state::delete_due(tx, tenant, sync),
+            Next::Rest | Next::Probe(_) => {}
         }
         Ok(())
     }
@@ -192,17 +204,25 @@ impl Conclusion<'_> {
         let (tenant, sync) = (self.lease.tenant, self.lease.sync);
         let Some(before) = tx.get::<SyncRecord>(&syncs::key(tenant, sync)).await? else { return Ok(()) };
         let after = SyncRecord { pause: before.pause.or(Some(pause)), modified_at: now, ..before.clone() };
+        sync_state::delete_due(tx, tenant, sync);
         Ok(syncs::update(tx, tenant, &before, &after).await?)
     }
+}
+
+/// A run that begins after this wait.
+fn waiting(run: RunUid, now: Timestamp, wait: Duration) -> Pending {
+    let begin = now.after(wait);
+    Pending { run, since: now, at_once: false, not_before: Some(begin), due_at: begin }
 }
 
 fn ending_of(run: &Run, report: &Report, has_done: bool) -> Ending {
     match report.tally.worst() {
         None => Ending {
             state: RunState::Succeeded,
-            sync_state: if report.drifted { SyncState::Drifted } else { SyncState::InSync },
+            sync_state: if report.drifted.is_empty() { SyncState::InSync } else { SyncState::Drifted },
             failure: None,
             is_applied: true,
+            drifted: matches!(run.kind, RunKind::Sync | RunKind::Check).then(|| report.drifted.clone()),
             next: Next::Rest,
             pause: None,
         },
@@ -216,6 +236,7 @@ fn ending_of_halt(run: &Run, halt: Halt, has_done: bool) -> Ending {
         sync_state,
         failure,
         is_applied: false,
+        drifted: None,
         next: Next::Rest,
         pause: None,
     };
@@ -248,7 +269,7 @@ fn ending_of_failure(run: &Run, failure: RunFailure, has_done: bool) -> Ending {
         _ if has_done => (RunState::Partial, SyncState::Partial),
         _ => (RunState::Failed, SyncState::Failed),
     };
-    Ending { state, sync_state, failure: Some(failure), is_applied: false, next, pause: None }
+    Ending { state, sync_state, failure: Some(failure), is_applied: false, drifted: None, next, pause: None }
 }
 
 fn next(run: &Run, failure: &RunFailure) -> Next {
@@ -257,8 +278,8 @@ fn next(run: &Run, failure: &RunFailure) -> Next {
     match failure.class {
         FailureClass::Retry | FailureClass::UnknownOutcome => wait().map_or(Next::Rest, Next::GoOn),
         FailureClass::Plugin if run.attempt < backoff::PLUGIN_ATTEMPTS_MAX => wait().map_or(Next::Rest, Next::GoOn),
-        FailureClass::Authentication => Next::Probe(backoff::AUTHENTICATION_PROBE),
-        FailureClass::Plugin | FailureClass::Item | FailureClass::Configuration | FailureClass::Ours => Next::Rest,
+        FailureClass::Authentication if run.kind == RunKind::Sync => Next::Probe(backoff::AUTHENTICATION_PROBE),
+        _ => Next::Rest,
     }
 }
 
@@ -267,6 +288,7 @@ fn log(run: &Run) {
         sync.uid = %run.sync,
         run.uid = %run.uid,
         run.state = ?run.state,
+        run.kind = ?run.kind,
         run.attempt = run.attempt,
         run.code = run.failure.as_ref().map(|failure| failure.code.as_str()),
         calls.read = run.remote_calls.read,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::breaker::Breakers;
 use super::conclude::Conclusion;
+use super::drift;
 use super::halt::Halt;
 use super::interrupt::Interrupt;
 use super::journal::Journal;
@@ -44,6 +45,8 @@ pub struct EngineOptions {
     pub runs_per_connection_max: usize,
     /// A run that takes longer is interrupted, and goes on behind the others.
     pub run_max: Duration,
+    /// How often a sync is checked for drift that does not say so itself; zero: never.
+    pub drift_check_interval: Duration,
     /// The engine looks for work so often even when nothing wakes it.
     pub idle_max: Duration,
 }
@@ -55,6 +58,7 @@ impl Default for EngineOptions {
             runs_per_tenant_max: 4,
             runs_per_connection_max: 2,
             run_max: Duration::from_secs(3_600),
+            drift_check_interval: Duration::from_secs(24 * 3_600),
             idle_max: Duration::from_secs(30),
         }
     }
@@ -181,6 +185,7 @@ impl SyncEngine {
     /// Begins what is due as far as the limits let it; also tells how long until something else is.
     async fn begin_due(&self) -> Result<(Vec<JoinHandle<()>>, Option<Duration>)> {
         schedule::fan_out(&self.0.core).await?;
+        let check = drift::begin_due(&self.0.core, self.0.options.drift_check_interval, self.0.boot_epoch).await?;
         let now = self.0.core.clock.now();
         self.0.rates.forget_idle(now);
         self.0.breakers.forget_idle(now);
@@ -197,7 +202,7 @@ impl SyncEngine {
                 engine.run_one(due).await;
             }));
         }
-        Ok((begun, chosen.next))
+        Ok((begun, chosen.next.into_iter().chain(check).min()))
     }
 
     async fn run_one(&self, due: Due) {

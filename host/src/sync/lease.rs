@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::halt::Halt;
 use crate::domain::Timestamp;
 use crate::domain::id::{RunUid, SyncUid, TenantUid};
-use crate::domain::sync::{Run, RunEvent, RunState, RunStep, Trigger};
+use crate::domain::sync::{Run, RunEvent, RunKind, RunState, RunStep, Trigger};
 use crate::records::sync_state::{self, Due, Fence, Lease as LeaseRow, Wanted};
 use crate::records::syncs::{self, SyncRecord};
 use crate::records::{Records, Transaction, runs};
@@ -55,7 +55,7 @@ pub(super) async fn acquire(core: &Core, due: Due, boot_epoch: u64) -> Result<Ac
         if held.fence == fence.number && held.boot_epoch == boot_epoch && held.expires_at > now {
             return Ok(Acquired::Busy);
         }
-        let next = wanted.running.or_else(|| wanted.pending.take().map(|pending| pending.run));
+        let next = wanted.running.or_else(|| wanted.take_due(now));
         match (record, next) {
             (Some(record), Some(run)) => {
                 fence.number += 1;
@@ -63,13 +63,17 @@ pub(super) async fn acquire(core: &Core, due: Due, boot_epoch: u64) -> Result<Ac
                 let row = LeaseRow { fence: fence.number, boot_epoch, expires_at: now.after(LEASE) };
                 row.write(&mut tx, tenant, sync).await?;
                 wanted.running = Some(run);
-                wanted.write(&mut tx, tenant, sync).await?;
-                let run = begin(&mut tx, (tenant, sync, run), wanted.generation, now).await?;
+                wanted.write_due(&mut tx, tenant, sync).await?;
+                let run = begin(&mut tx, (tenant, &record, run), wanted.generation, now).await?;
                 let expires = Mutex::new(asked + LEASE);
                 let lease = Lease { tenant, sync, fence: fence.number, boot_epoch, expires };
                 Acquired::Lease(Box::new((lease, record, run)))
             }
-            _ => {
+            (Some(_), None) => {
+                wanted.write_due(&mut tx, tenant, sync).await?;
+                Acquired::Nothing
+            }
+            (None, _) => {
                 sync_state::delete_due(&mut tx, tenant, sync);
                 Acquired::Nothing
             }
@@ -80,13 +84,17 @@ pub(super) async fn acquire(core: &Core, due: Due, boot_epoch: u64) -> Result<Ac
 
 async fn begin(
     tx: &mut Transaction,
-    (tenant, sync, uid): (TenantUid, SyncUid, RunUid),
+    (tenant, record, uid): (TenantUid, &SyncRecord, RunUid),
     generation: u64,
     now: Timestamp,
 ) -> Result<Run, Halt> {
-    let key = runs::key(tenant, sync, uid);
+    let key = runs::key(tenant, record.uid, uid);
     let run = tx.get::<Run>(&key).await?;
-    let mut run = run.unwrap_or_else(|| Run::pending(uid, sync, Trigger::Retry, generation, now));
+    let mut run = run.unwrap_or_else(|| Run::pending(uid, record.uid, Trigger::Retry, generation, now));
+    if record.removal.is_some() {
+        // Whatever it was, it is about removal now.
+        run.kind = RunKind::Sync;
+    }
     run.state = RunState::Running;
     run.generation = generation;
     run.attempt += 1;

@@ -12,13 +12,15 @@ use super::resolve::resolve;
 use super::validate::{self, Checked, Invalid};
 use crate::domain::destination::{DestinationIdentity, OpaqueContext};
 use crate::domain::id::{SyncUid, TenantUid};
+use crate::domain::name::SecretName;
 use crate::domain::sync::{
-    Block, BlockReason, Deletion, DesiredItem, FailureClass, LedgerEntry, OnConflict, OnDrift, Plan, RunEvent, mapping,
+    Block, BlockReason, Deletion, DesiredItem, DesiredSecret, FailureClass, LedgerEntry, OnConflict, OnDrift, Plan,
+    RunEvent, mapping,
 };
 use crate::domain::{Code, KeyedHash};
 use crate::ports::sealer::{HashPurpose, TenantSealer};
 use crate::records::sync_state::{self, Applied, Place};
-use crate::records::syncs::{Removal, SyncRecord};
+use crate::records::syncs::SyncRecord;
 use crate::records::{View, claims, ledger, syncs};
 
 /// How many keys a message names.
@@ -67,6 +69,18 @@ pub(super) struct Preparation<'a> {
     pub(super) view: &'a View,
     pub(super) caller: &'a Caller<'a>,
     pub(super) steps: &'a dyn Steps,
+    pub(super) imports: Imports,
+    /// Whether what is ours shall go, whatever the source says.
+    pub(super) removes: bool,
+}
+
+/// How far imports have come when a plan is made.
+#[derive(Default)]
+pub(super) struct Imports {
+    /// Foreign keys that were wanted have been imported: what is left of them is a conflict.
+    pub(super) are_done: bool,
+    /// Secrets as the first run will have imported them; for a plan that is made before.
+    pub(super) foreseen: BTreeMap<SecretName, DesiredSecret>,
 }
 
 impl Preparation<'_> {
@@ -80,7 +94,7 @@ impl Preparation<'_> {
         let mut rows = ledger::read_all(self.view, self.tenant, self.sync()).await?;
         let abandoned = abandoned(&place, &identity, &mut rows);
         let applied = Applied::read(self.view, self.tenant, self.sync()).await?;
-        let is_first_run = self.record.removal.is_none() && (applied.at.is_none() || abandoned.is_some());
+        let is_first_run = !self.removes && (applied.at.is_none() || abandoned.is_some());
         self.refuse_claimed(&checked, &identity).await?;
 
         let look = look(self.caller, &asked(&checked, &rows, &identity)).await?;
@@ -114,12 +128,13 @@ impl Preparation<'_> {
         &self.record.spec.options
     }
 
-    /// What shall be there: nothing, once the sync and its secrets are to go.
+    /// What shall be there: nothing, where what is ours is to go.
     async fn desired(&self) -> Result<Vec<DesiredItem>, Halt> {
-        if self.record.removal.is_some() {
+        if self.removes {
             return Ok(Vec::new());
         }
-        let secrets = resolve(self.view, self.tenant, self.record).await?;
+        let mut secrets = resolve(self.view, self.tenant, self.record).await?;
+        foresee(&mut secrets, &self.imports.foreseen);
         let open = self.caller.open;
         mapping::map(secrets, self.options(), &open.rules.attributes, &open.destination).map_err(|problems| {
             let listed = named(problems.iter().map(ToString::to_string));
@@ -180,24 +195,23 @@ impl Preparation<'_> {
 
     fn policy(&self, is_first_run: bool) -> PlanPolicy {
         let (options, rules) = (self.options(), &self.caller.open.rules);
+        let on_conflict = match options.conflict_policy(is_first_run) {
+            OnConflict::Import if self.imports.are_done => OnConflict::Stop,
+            policy => policy,
+        };
         let policy = PlanPolicy {
-            on_conflict: options.conflict_policy(is_first_run),
+            on_conflict,
             on_drift: options.on_drift,
             deletion: options.deletion,
             is_first_run,
             reads: rules.reads,
             deletes: rules.deletes,
         };
-        match self.record.removal {
-            None => policy,
-            // Whoever asks for the secrets to go means those that are ours, whatever the sync did in its life.
-            Some(_) => PlanPolicy {
-                on_conflict: OnConflict::Stop,
-                on_drift: OnDrift::Report,
-                deletion: Deletion::Owned,
-                ..policy
-            },
+        if !self.removes {
+            return policy;
         }
+        // Whoever asks for the secrets to go means those that are ours, whatever the sync did in its life.
+        PlanPolicy { on_conflict: OnConflict::Stop, on_drift: OnDrift::Report, deletion: Deletion::Owned, ..policy }
     }
 
     fn guard(&self, plan: &Plan, place: &Place, identity: &DestinationIdentity, restore_epoch: u64) -> Option<Block> {
@@ -210,12 +224,23 @@ impl Preparation<'_> {
             store_restored: before.is_some() && place.restore_epoch != restore_epoch,
         };
         let block = guard(plan, &input)?;
-        if self.record.removal != Some(Removal::RemoveSecrets) {
+        if !self.removes {
             return Some(block);
         }
         // That much is deleted is what was asked for; that it is deleted elsewhere is not.
         block.reasons.contains(&BlockReason::DestinationChanged).then_some(block)
     }
+}
+
+/// Puts secrets in as an import will have written them.
+fn foresee(secrets: &mut Vec<DesiredSecret>, foreseen: &BTreeMap<SecretName, DesiredSecret>) {
+    let mut new = foreseen.clone();
+    for secret in secrets.iter_mut() {
+        if let Some(imported) = new.remove(&secret.name) {
+            secret.value = imported.value.clone();
+        }
+    }
+    secrets.extend(new.into_values());
 }
 
 /// In another namespace nothing is ours: rows of the old place are set aside, and the new one gets a first run.
@@ -234,7 +259,7 @@ fn asked(checked: &Checked, rows: &BTreeMap<String, LedgerEntry>, identity: &Des
     checked.items.iter().map(|item| item.key.clone()).chain(ours).collect()
 }
 
-fn invalid(invalid: Invalid) -> Halt {
+pub(super) fn invalid(invalid: Invalid) -> Halt {
     let message = match &invalid {
         Invalid::Offenders(offenders) => {
             let told = offenders.iter().map(|offender| {
@@ -249,7 +274,7 @@ fn invalid(invalid: Invalid) -> Halt {
 }
 
 /// The first of many, and how many more there are.
-fn named(all: impl Iterator<Item = String>) -> String {
+pub(super) fn named(all: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = all.collect();
     let mut told = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
     if all.len() > NAMED_MAX {

@@ -5,13 +5,15 @@ use std::sync::atomic::AtomicU64;
 use super::caller::Caller;
 use super::engine::Inner;
 use super::halt::Halt;
+use super::import::{ImportPlan, Importing, Wish, initial};
 use super::interrupt::Interrupt;
-use super::prepare::{Preparation, Steps};
+use super::prepare::{Imports, Preparation, Steps};
 use crate::domain::id::{SyncUid, TenantUid};
 use crate::domain::sync::{RunEvent, RunFailure};
 use crate::domain::{Code, Error, Result};
+use crate::records::View;
 use crate::records::sync_state::Wanted;
-use crate::records::syncs;
+use crate::records::syncs::{self, SyncRecord};
 use crate::service::destinations::Target;
 use crate::service::syncs::Preview;
 
@@ -27,9 +29,7 @@ pub(super) async fn preview(inner: &Inner, tenant: TenantUid, sync: SyncUid) -> 
     let view = inner.core.records.view().await?;
     let record = syncs::read(&view, tenant, sync).await?.ok_or_else(|| Error::not_found("sync"))?;
     let generation = Wanted::read(&view, tenant, sync).await?.generation;
-    let spec = &record.spec;
-    let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
-    let open = inner.destinations.open(tenant, target).await?;
+    let open = inner.destinations.open(tenant, Target::of(&record.spec)).await?;
     let caller = Caller {
         core: &inner.core,
         rates: &inner.rates,
@@ -41,10 +41,39 @@ pub(super) async fn preview(inner: &Inner, tenant: TenantUid, sync: SyncUid) -> 
         reads: AtomicU64::new(0),
         writes: AtomicU64::new(0),
     };
-    let preparation =
-        Preparation { tenant, record: &record, generation, view: &view, caller: &caller, steps: &Unfollowed };
-    let prepared = preparation.run().await.map_err(refused)?;
+    planned(tenant, &record, generation, &view, &caller).await.map_err(refused)
+}
+
+async fn planned(
+    tenant: TenantUid,
+    record: &SyncRecord,
+    generation: u64,
+    view: &View,
+    caller: &Caller<'_>,
+) -> std::result::Result<Preview, Halt> {
+    let import = foreseen(tenant, record, view, caller).await?;
+    let foreseen = import.as_ref().map(|import| import.desired(record)).unwrap_or_default();
+    let imports = Imports { foreseen, ..Imports::default() };
+    let removes = record.removal.is_some();
+    let preparation = Preparation { tenant, record, generation, view, caller, steps: &Unfollowed, imports, removes };
+    let mut prepared = preparation.run().await?;
+    if let Some(import) = import {
+        import.show_in(&mut prepared.plan);
+    }
     Ok(Preview { plan: prepared.plan, blocked: prepared.block })
+}
+
+/// What the first run would import before it plans.
+async fn foreseen(
+    tenant: TenantUid,
+    record: &SyncRecord,
+    view: &View,
+    caller: &Caller<'_>,
+) -> std::result::Result<Option<ImportPlan>, Halt> {
+    let Some(prioritize) = initial(view, tenant, record).await? else { return Ok(None) };
+    let importing = Importing { tenant, record, caller, wish: Wish { prioritize, only: None } };
+    let seen = importing.look(view).await?;
+    importing.plan(view, &seen).await.map(Some)
 }
 
 fn refused(halt: Halt) -> Error {

@@ -4,7 +4,7 @@ use super::halt::{Halt, failure};
 use super::lease::Lease;
 use crate::domain::Code;
 use crate::domain::sync::{FailureClass, RunFailure};
-use crate::records::sync_state::{self, Place};
+use crate::records::sync_state::{self, Drift, Place};
 use crate::records::syncs::SyncRecord;
 use crate::records::{claims, ledger, runs, syncs};
 use crate::service::context::Core;
@@ -36,11 +36,12 @@ pub(super) async fn purge(core: &Core, lease: &Lease, record: &SyncRecord) -> Re
     }
     while transact!(core.records, |tx| {
         lease.hold(&mut tx).await?;
-        runs::prune(&mut tx, tenant, sync, 0).await?
+        runs::remove_all(&mut tx, tenant, sync).await?
     }) {}
     transact!(core.records, |tx| {
         lease.hold(&mut tx).await?;
         syncs::remove(&mut tx, tenant, record).await?;
+        Drift::read_for_update(&mut tx, tenant, sync).await?.look_at(&mut tx, tenant, sync, None);
         sync_state::remove(&mut tx, tenant, sync);
         sync_state::delete_due(&mut tx, tenant, sync);
     });

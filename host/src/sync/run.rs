@@ -1,5 +1,6 @@
 //! One run of one sync, from its lease to its end.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 
 use super::apply::{Application, Tally};
@@ -9,13 +10,16 @@ use super::breaker;
 use super::caller::Caller;
 use super::engine::Inner;
 use super::halt::Halt;
+use super::import::{Wish, initial};
 use super::interrupt::{Interrupt, Why};
 use super::journal::Journal;
 use super::lease::Lease;
-use super::prepare::{OwnershipHasher, Preparation, Prepared};
+use super::prepare::{Imports, OwnershipHasher, Preparation, Prepared};
+use super::remove::still_ours;
 use super::verify::Verification;
 use crate::domain::sync::{
-    Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, Run, RunFailure, Trigger,
+    Action, Approval, FailureClass, ItemOutcome, ItemResult, Plan, PlanCounts, PlanItem, Priority, Run, RunFailure,
+    RunKind, Trigger,
 };
 use crate::domain::{Code, Result as ServiceResult};
 use crate::records::sync_state::{self, Quarantine};
@@ -24,10 +28,18 @@ use crate::records::{ledger, runs};
 use crate::service::destinations::{OpenDestination, Target};
 
 /// What a run came to.
+#[derive(Default)]
 pub(super) struct Report {
     pub(super) tally: Tally,
-    /// Whether keys of ours were changed by somebody, and only that is told.
-    pub(super) drifted: bool,
+    /// Keys of ours that somebody changed, and that are left so.
+    pub(super) drifted: Vec<String>,
+}
+
+/// What earlier attempts of a run have done.
+struct Earlier {
+    outcomes: Vec<ItemOutcome>,
+    /// Those of them whose answers were lost, and that turned out to be carried out.
+    arrived: Vec<ItemOutcome>,
 }
 
 /// A run under way.
@@ -75,11 +87,10 @@ impl Driver<'_> {
     }
 
     async fn attempt(&self, run: &mut Run) -> Result<Report, Halt> {
-        if self.record.removal == Some(Removal::KeepSecrets) || self.owns_nothing_and_goes().await? {
-            return Ok(Report { tally: Tally::default(), drifted: false });
+        if self.record.removal == Some(Removal::KeepSecrets) || self.owns_nothing_and_removes(run).await? {
+            return Ok(Report::default());
         }
-        let spec = &self.record.spec;
-        let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
+        let target = Target::of(&self.record.spec);
         let open = self.inner.destinations.open(self.lease.tenant, target).await?;
         run.plugin_digest = Some(open.digest);
         self.refuse_quarantined(run, &open).await?;
@@ -94,7 +105,12 @@ impl Driver<'_> {
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         };
-        let outcome = self.with_caller(run, &caller).await;
+        let outcome = match run.kind {
+            RunKind::Sync => self.synchronise(run, &caller).await,
+            RunKind::Import { prioritize } => self.import_all(run, &caller, prioritize).await,
+            RunKind::Check => self.check(run, &caller).await,
+            RunKind::Removal => self.remove(run, &caller).await,
+        };
         let calls = caller.remote_calls();
         run.remote_calls.read += calls.read;
         run.remote_calls.write += calls.write;
@@ -113,7 +129,54 @@ impl Driver<'_> {
         outcome
     }
 
-    async fn with_caller(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
+    async fn synchronise(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
+        let initial = initial(&self.inner.core.records.view().await?, self.lease.tenant, self.record).await?;
+        if let Some(prioritize) = initial {
+            self.import(run, caller, Wish { prioritize, only: None }).await?;
+        }
+        let (mut prepared, mut earlier) = self.prepare(run, caller, Imports::default()).await?;
+        self.approve(run, &prepared).await?;
+        let foreign = keys(&prepared.plan, |item| item.action == Action::Import);
+        if !foreign.is_empty() {
+            // An approval is of this plan; what follows the import is a part of it.
+            self.journal.write_plan(run, &prepared, None).await?;
+            let only = Some(foreign.into_iter().collect());
+            self.import(run, caller, Wish { prioritize: Priority::Destination, only }).await?;
+            let imports = Imports { are_done: true, ..Imports::default() };
+            (prepared, earlier) = self.prepare(run, caller, imports).await?;
+            self.approve(run, &prepared).await?;
+        }
+        self.interrupt.check()?;
+        self.carry_out(run, caller, &prepared, &earlier).await
+    }
+
+    /// Deletes what is ours and still as we left it. What stands against that is not approved, but mended.
+    async fn remove(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
+        let (prepared, earlier) = self.prepare(run, caller, Imports::default()).await?;
+        if let Some(block) = prepared.block.clone() {
+            self.journal.write_plan(run, &prepared, None).await?;
+            return Err(Halt::failed(FailureClass::Configuration, Code::PlanBlocked, block.message));
+        }
+        self.interrupt.check()?;
+        let mut report = self.carry_out(run, caller, &prepared, &earlier).await?;
+        if report.tally.worst().is_none()
+            && let Some(failure) = still_ours(&self.inner.core, self.lease).await?
+        {
+            report.tally.fail(failure);
+        }
+        Ok(report)
+    }
+
+    /// Looks for drift; nothing is written but what was found.
+    async fn check(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
+        let (prepared, _) = self.prepare(run, caller, Imports::default()).await?;
+        self.journal.write_plan(run, &prepared, None).await?;
+        let drifted = prepared.plan.items.iter().filter(|item| item.drift);
+        Ok(Report { tally: Tally::default(), drifted: drifted.map(|item| item.key.clone()).collect() })
+    }
+
+    /// What is to be done, and what earlier attempts of this run have done.
+    async fn prepare(&self, run: &mut Run, caller: &Caller<'_>, imports: Imports) -> Result<(Prepared, Earlier), Halt> {
         let view = self.inner.core.records.view().await?;
         let preparation = Preparation {
             tenant: self.lease.tenant,
@@ -122,16 +185,15 @@ impl Driver<'_> {
             view: &view,
             caller,
             steps: self.journal,
+            imports,
+            removes: self.removes(run),
         };
         let prepared = preparation.run().await?;
-        let mut earlier = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
-        drop(view);
-        let arrived = arrived::find(&mut earlier, &prepared);
-        run.counts = counts(&prepared.plan, &earlier);
+        let mut outcomes = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
+        let arrived = arrived::find(&mut outcomes, &prepared);
+        run.counts = counts(&prepared.plan, &outcomes);
         run.plan_hash = Some(prepared.plan.hash.clone());
-        self.approve(run, &prepared).await?;
-        self.interrupt.check()?;
-        self.carry_out(run, caller, &prepared, (&earlier, &arrived)).await
+        Ok((prepared, Earlier { outcomes, arrived }))
     }
 
     /// Lets a plan pass that nothing stands against, or that somebody approved; else the run ends with it.
@@ -167,7 +229,7 @@ impl Driver<'_> {
         run: &mut Run,
         caller: &Caller<'_>,
         prepared: &Prepared,
-        (earlier, arrived): (&[ItemOutcome], &[ItemOutcome]),
+        Earlier { outcomes: earlier, arrived }: &Earlier,
     ) -> Result<Report, Halt> {
         run.blocked = None;
         self.journal.begin(run, prepared, caller.open).await?;
@@ -175,23 +237,26 @@ impl Driver<'_> {
         let generation = run.generation;
         let application = Application { caller, journal: self.journal, prepared, generation };
         let mut tally = application.run().await?;
-        self.tell_left(prepared).await?;
+        self.tell_left(prepared, earlier).await?;
         // Where more than single items failed, further calls would only meet the same trouble.
         if tally.worst().is_none_or(|failure| failure.class == FailureClass::Item) {
             self.verify(caller, prepared, &mut tally).await?;
         }
         self.finish(caller, prepared, (&mut tally, earlier)).await?;
         self.interrupt.check()?;
-        Ok(Report { tally, drifted: prepared.plan.items.iter().any(|item| item.action == Action::Drift) })
+        Ok(Report { tally, drifted: keys(&prepared.plan, |item| item.action == Action::Drift) })
     }
 
     /// Tells of keys that are left as they are, as planned.
-    async fn tell_left(&self, prepared: &Prepared) -> Result<(), Halt> {
-        let items = prepared.plan.items.iter().filter(|item| !item.action.is_write());
+    async fn tell_left(&self, prepared: &Prepared, earlier: &[ItemOutcome]) -> Result<(), Halt> {
+        let imported = imported_keys(earlier);
+        // That a key was imported says more than that it is ours by now.
+        let is_told = |item: &&PlanItem| item.action == Action::Adopt && imported.contains(item.key.as_str());
+        let items = prepared.plan.items.iter().filter(|item| !item.action.is_write() && !is_told(item));
         let outcomes: Vec<ItemOutcome> = items
             .map(|item| {
                 let result = if item.action.is_change() { ItemResult::Ok } else { ItemResult::Left };
-                ItemOutcome { key: item.key.clone(), action: item.action, result, failure: None }
+                ItemOutcome { key: item.key.clone(), action: item.action, result, reason: None, failure: None }
             })
             .collect();
         self.journal.rows(&prepared.identity, &[], &outcomes).await?;
@@ -261,9 +326,14 @@ impl Driver<'_> {
         }
     }
 
-    /// A sync on its way out that has nothing at the destination needs no vendor.
-    async fn owns_nothing_and_goes(&self) -> Result<bool, Halt> {
-        if self.record.removal.is_none() {
+    /// Whether what is ours shall go: with the sync, or without it.
+    fn removes(&self, run: &Run) -> bool {
+        self.record.removal.is_some() || run.kind == RunKind::Removal
+    }
+
+    /// Where there is nothing of ours, none of it needs to be removed, and no vendor is asked.
+    async fn owns_nothing_and_removes(&self, run: &Run) -> Result<bool, Halt> {
+        if !self.removes(run) {
             return Ok(false);
         }
         let view = self.inner.core.records.view().await?;
@@ -306,14 +376,30 @@ impl Driver<'_> {
     }
 }
 
+fn keys(plan: &Plan, which: impl Fn(&PlanItem) -> bool) -> Vec<String> {
+    plan.items.iter().filter(|item| which(item)).map(|item| item.key.clone()).collect()
+}
+
+/// Keys that this run has brought into the source.
+fn imported_keys(earlier: &[ItemOutcome]) -> HashSet<&str> {
+    let imported = |outcome: &&ItemOutcome| outcome.action == Action::Import && outcome.result == ItemResult::Ok;
+    earlier.iter().filter(imported).map(|outcome| outcome.key.as_str()).collect()
+}
+
 /// The counts of the whole run: what this attempt plans, and what earlier ones carried out.
 fn counts(plan: &Plan, earlier: &[ItemOutcome]) -> PlanCounts {
     let mut counts = plan.counts;
-    let planned: std::collections::HashSet<&str> = plan.items.iter().map(|item| item.key.as_str()).collect();
+    let imported = imported_keys(earlier);
+    for item in plan.items.iter().filter(|item| item.action == Action::Adopt && imported.contains(item.key.as_str())) {
+        counts.adopt = counts.adopt.saturating_sub(1);
+        counts.add(Action::Import, item.drift);
+    }
+    let planned: HashSet<&str> = plan.items.iter().map(|item| item.key.as_str()).collect();
     let carried_out = |outcome: &&ItemOutcome| matches!(outcome.result, ItemResult::Ok | ItemResult::Unchanged);
     for outcome in earlier.iter().filter(carried_out).filter(|outcome| !planned.contains(outcome.key.as_str())) {
         counts.add(outcome.action, false);
-        if matches!(outcome.action, Action::Create | Action::Update | Action::Conflict | Action::Adopt) {
+        if matches!(outcome.action, Action::Create | Action::Update | Action::Conflict | Action::Adopt | Action::Import)
+        {
             counts.unchanged = counts.unchanged.saturating_sub(1);
         }
     }

@@ -3,8 +3,10 @@
 mod approve;
 mod breaker;
 mod crash;
+mod drift;
 mod fail;
 mod ground;
+mod import;
 mod interrupt;
 mod remove;
 mod trigger;

@@ -9,6 +9,7 @@ mod client;
 pub mod config;
 mod error;
 mod model;
+mod names;
 mod observe;
 pub mod tags;
 mod xml;
@@ -51,12 +52,18 @@ impl Integration for ParameterStore {
                 .tags(["aws", "cloud", "secrets"])
                 .auth(access_key)
                 .auth(assumed_role)
+                .legacy(Legacy::auth("accessId", "access-key", "accessKeyId"))
+                .legacy(Legacy::auth("accessToken", "access-key", "secretAccessKey"))
+                .legacy(Legacy::auth("accessId", "assume-role", "accessKeyId"))
+                .legacy(Legacy::auth("accessToken", "assume-role", "secretAccessKey"))
+                .legacy(Legacy::auth("awsAssumeIamRoleArn", "assume-role", "roleArn"))
                 .legacy(Legacy::connection("region", "region"))
                 .legacy(Legacy::connection("url", "endpoint"))
                 .legacy(Legacy::destination("path", "path").surround_with_slashes().default_value("/"))
                 .legacy(Legacy::destination("metadata.kmsKeyId", "kmsKeyId"))
                 .legacy(Legacy::destination("metadata.secretAWSTag", "tags"))
-                .legacy(Legacy::label("app"));
+                .legacy(Legacy::label("app"))
+                .infisical(names::infisical());
         egress_entries().fold(description, Description::egress)
     }
 

@@ -12,7 +12,7 @@ mod observe;
 use keyferry_sdk::http::Method;
 use keyferry_sdk::{
     Account, Application, Auth, Batch, Connection, Description, Destination, Egress, Error, Identity, Integration,
-    Observation, Scope, SyncReads, SyncRules,
+    Legacy, Observation, Scope, SyncReads, SyncRules,
 };
 
 use crate::apply::{OPERATIONS_PER_TRANSACTION, VALUE_BYTES_MAX, Writer};
@@ -36,6 +36,10 @@ impl Integration for ConsulKv {
                 Auth::api_key::<AclToken>("acl-token", "ACL token", "X-Consul-Token")
                     .description("A token that may read and write the keys under the prefix."),
             )
+            .legacy(Legacy::auth("accessToken", "acl-token", "aclToken"))
+            .legacy(Legacy::connection("url", "address"))
+            .legacy(Legacy::destination("path", "path"))
+            .legacy(Legacy::label("app"))
             .egress(Egress::new(EGRESS, "{address}").methods([Method::Get, Method::Put]))
     }
 

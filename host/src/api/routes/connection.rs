@@ -165,6 +165,9 @@ pub(crate) struct ChoicesInSchema {
     /// Settings of this scope entered so far.
     #[schema(value_type = Option<Object>, example = json!({}))]
     known: Option<Value>,
+    /// What a sync would choose of the parameters that the config leaves to each sync.
+    #[schema(value_type = Option<Object>, example = json!({}))]
+    chosen: Option<Value>,
     /// `next` of the page before.
     cursor: Option<String>,
 }
@@ -176,11 +179,13 @@ impl Read for ChoiceQuery {
         let scope = fields.required("scope", read::choice(SCOPES));
         let parameter = fields.required("parameter", read::filled_text(NAME_MAX));
         let known = fields.or("known", Map::new(), read::members);
+        let chosen = fields.or("chosen", Map::new(), read::members);
         let cursor = fields.optional("cursor", read::text(CURSOR_MAX));
         Some(Self {
             scope: scope?,
             parameter: parameter?,
             known: known?,
+            chosen: chosen?,
             cursor: cursor?.filter(|cursor| !cursor.is_empty()),
         })
     }

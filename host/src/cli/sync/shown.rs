@@ -68,6 +68,25 @@ pub(super) fn status(found: &Value) -> String {
     if text(found, "/state") == "BLOCKED" {
         lines.push(format!("  approve with: {}", approval(&text(found, "/id"), &text(found, "/lastRun/planHash"))));
     }
+    let import = text(found, "/lastImport/state");
+    if !import.is_empty() {
+        lines.push(format!("last import: {import} {}", text(found, "/lastImport/detail")).trim_end().to_owned());
+    }
+    let drifted = found.pointer("/drift/keys").and_then(Value::as_array).into_iter().flatten();
+    lines.extend(drifted.filter_map(Value::as_str).map(|key| format!("! {key}  (was changed at the destination)")));
+    lines.join("\n")
+}
+
+/// What a run did, and by name the keys that it left and those that somebody else changed.
+pub(super) fn succeeded(run: &Value) -> String {
+    let mut lines = vec![format!("succeeded: {}", counts(run))];
+    let changes = run.get("changes").and_then(Value::as_array).into_iter().flatten();
+    let told = changes.filter(|change| match text(run, "/kind").as_str() {
+        "IMPORT" => text(change, "/action") == "SKIP",
+        "CHECK" => change.get("drift").and_then(Value::as_bool) == Some(true),
+        _ => false,
+    });
+    lines.extend(told.map(|change| format!("! {}  ({})", text(change, "/key"), text(change, "/reason"))));
     lines.join("\n")
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::auth::is_true;
 use super::parameter::{check_list, check_names_for_people, check_text};
-use super::{check_config_metadata, egress, shape, sync};
+use super::{check_config_metadata, egress, infisical, shape, sync};
 use crate::domain::Violation;
 use crate::domain::error::violation;
 use crate::domain::name::{Slug, Tag};
@@ -21,6 +21,7 @@ pub const DOCUMENT_BYTES_MAX: usize = 256 << 10;
 
 const TAGS_MAX: usize = 32;
 const LEGACY_FIELDS_MAX: usize = 64;
+const LEGACY_NAMES_MAX: usize = 8;
 const ICON_BYTES_MAX: usize = 100;
 const DOCS_URL_BYTES_MAX: usize = 2048;
 
@@ -90,6 +91,10 @@ fn check(metadata: &Metadata, violations: &mut Violations) {
     egress::check_entries(&metadata.egress, parameters, &root.member("egress"), violations);
     check_schemes(metadata, &root, violations);
     check_legacy_fields(metadata, &root.member("legacyFields"), violations);
+    check_legacy_names(&metadata.legacy_names, &root.member("legacyNames"), violations);
+    if let Some(names) = &metadata.infisical {
+        infisical::check(names, metadata, &root.member("infisical"), violations);
+    }
     if let Some(Err(error)) = metadata.custom_settings_metadata.as_ref().map(Schema::compile) {
         violations.add(&root.member("customSettingsMetadata"), violation::MALFORMED, error.to_string());
     }
@@ -211,12 +216,40 @@ fn check_legacy_fields(metadata: &Metadata, pointer: &Pointer, violations: &mut 
     }
 }
 
-fn check_legacy_field(field: &LegacyField, metadata: &Metadata, pointer: &Pointer, violations: &mut Violations) {
+fn check_legacy_names(names: &[String], pointer: &Pointer, violations: &mut Violations) {
+    if names.len() > LEGACY_NAMES_MAX {
+        violations.add(pointer, violation::TOO_LONG, format!("must have at most {LEGACY_NAMES_MAX} names"));
+    }
+    for (index, _) in names.iter().enumerate().filter(|(_, name)| name.parse::<Slug>().is_err()) {
+        violations.add(&pointer.index(index), violation::MALFORMED, format!("must be {}", Slug::RULE));
+    }
+}
+
+fn legacy_method<'a>(field: &LegacyField, metadata: &'a Metadata) -> Option<&'a keyferry_contract::AuthMethod> {
+    let methods = &metadata.config_metadata.auth_metadata;
+    methods.iter().find(|method| field.method.as_deref() == Some(method.id.as_str()))
+}
+
+/// Whether one member leads somewhere.
+pub(super) fn check_legacy_field(
+    field: &LegacyField,
+    metadata: &Metadata,
+    pointer: &Pointer,
+    violations: &mut Violations,
+) {
     if field.field.is_empty() {
         violations.add(&pointer.member("field"), violation::REQUIRED, "is required");
     }
     let parameters = match field.scope {
         LegacyScope::Connection => metadata.config_metadata.parameters_metadata.as_slice(),
+        LegacyScope::Auth => match legacy_method(field, metadata) {
+            Some(method) => method.parameters_metadata.as_slice(),
+            None => {
+                let detail = "must name an auth method of the plugin";
+                violations.add(&pointer.member("method"), violation::UNKNOWN_REFERENCE, detail);
+                return;
+            }
+        },
         LegacyScope::Destination => metadata.destination_metadata.as_slice(),
         LegacyScope::Label => return,
     };

@@ -152,7 +152,7 @@ const SCHEME: Kind =
     Kind::Word(&["UNSPECIFIED", "NONE", "API_KEY", "BEARER_TOKEN", "BASIC_AUTH", "O_AUTH2", "AWS_SIGV4", "CUSTOM"]);
 const LEVEL: Kind = Kind::Word(&["UNSPECIFIED", "APPLICATION", "USER"]);
 const READS: Kind = Kind::Word(&["VALUES", "DIGESTS", "NAMES", "NOTHING"]);
-const LEGACY_SCOPE: Kind = Kind::Word(&["CONNECTION", "DESTINATION", "LABEL"]);
+const LEGACY_SCOPE: Kind = Kind::Word(&["CONNECTION", "AUTH", "DESTINATION", "LABEL"]);
 
 const CONDITION: Kind =
     Kind::Object(&[may("sourceParam", Kind::Text), may("operator", OPERATOR), may("values", Kind::List(&Kind::Text))]);
@@ -247,8 +247,36 @@ const LEGACY_FIELD: Kind = Kind::Object(&[
     must("field", Kind::Text),
     must("scope", LEGACY_SCOPE),
     must("parameter", Kind::Text),
+    may("method", Kind::Text),
     may("normalise", Kind::Text),
     may("defaultValue", Kind::Text),
+]);
+
+const LEGACY_FIELDS: Kind = Kind::List(&LEGACY_FIELD);
+const INFISICAL_METHOD: Kind =
+    Kind::Object(&[must("name", Kind::Text), must("auth", Kind::Text), must("credentials", LEGACY_FIELDS)]);
+const INFISICAL_DESTINATION: Kind = Kind::Object(&[
+    must("slug", Kind::Text),
+    must("name", Kind::Text),
+    must("config", LEGACY_FIELDS),
+    may("options", LEGACY_FIELDS),
+    may("unsupportedOptions", Kind::List(&Kind::Text)),
+]);
+const INFISICAL_CHOICES: Kind = Kind::Object(&[
+    must("path", Kind::Text),
+    must("scope", LEGACY_SCOPE),
+    must("parameter", Kind::Text),
+    must("list", Kind::Text),
+    must("value", Kind::Text),
+    must("label", Kind::Text),
+    may("query", LEGACY_FIELDS),
+]);
+const INFISICAL: Kind = Kind::Object(&[
+    must("app", Kind::Text),
+    must("appName", Kind::Text),
+    must("methods", Kind::List(&INFISICAL_METHOD)),
+    may("destination", INFISICAL_DESTINATION),
+    may("choices", Kind::List(&INFISICAL_CHOICES)),
 ]);
 
 /// A plugin's whole document.
@@ -264,7 +292,9 @@ pub(super) static DOCUMENT: Kind = Kind::Object(&[
     may("destinationMetadata", Kind::List(&PARAMETER)),
     may("sync", Kind::Object(SYNC)),
     may("egress", Kind::List(&EGRESS_ENTRY)),
-    may("legacyFields", Kind::List(&LEGACY_FIELD)),
+    may("legacyFields", LEGACY_FIELDS),
+    may("legacyNames", Kind::List(&Kind::Text)),
+    may("infisical", INFISICAL),
     may("customSettingsMetadata", Kind::Anything),
 ]);
 
@@ -299,8 +329,15 @@ mod tests {
                 "itemsMax": 1, "emptyValues": true, "reservedNames": ["r"]},
             "egress": [{"id": "e", "host": "h", "methods": ["GET"], "ports": [1],
                 "signing": {"service": "s", "region": "r"}}],
-            "legacyFields": [{"field": "app", "scope": "LABEL", "parameter": "p", "normalise": "n",
+            "legacyFields": [{"field": "app", "scope": "LABEL", "parameter": "p", "method": "m", "normalise": "n",
                 "defaultValue": "d"}],
+            "legacyNames": ["n"],
+            "infisical": {"app": "a", "appName": "A",
+                "methods": [{"name": "m", "auth": "m", "credentials": [{"field": "f", "scope": "AUTH", "parameter": "p"}]}],
+                "destination": {"slug": "s", "name": "S", "config": [{"field": "f", "scope": "LABEL", "parameter": "p"}],
+                    "options": [{"field": "g", "scope": "DESTINATION", "parameter": "p"}], "unsupportedOptions": ["u"]},
+                "choices": [{"path": "k", "scope": "DESTINATION", "parameter": "p", "list": "l", "value": "v",
+                    "label": "n", "query": [{"field": "q", "scope": "CONNECTION", "parameter": "p"}]}]},
             "customSettingsMetadata": {}})
     }
 

@@ -197,6 +197,10 @@ fn plugin_document() -> Value {
         "sync": {"reads": "VALUES", "deletes": true, "batchSize": 10, "concurrency": 4, "valueBytesMax": 1000,
             "attributes": [{"name": "path", "source": {"destination": {"parameter": "path"}}}]},
         "egress": [{"id": "api", "host": "{baseUrl}", "methods": ["GET", "PUT"]}],
+        "infisical": {"app": "web", "appName": "Web",
+            "methods": [{"name": "open", "auth": "none", "credentials": [
+                {"field": "url", "scope": "CONNECTION", "parameter": "baseUrl"}]}],
+            "destination": {"slug": "web", "name": "Web", "config": [{"field": "path", "scope": "DESTINATION", "parameter": "path"}]}},
         "legacyFields": [{"field": "path", "scope": "DESTINATION", "parameter": "path", "normalise": "surroundWithSlashes"}],
         "customSettingsMetadata": {"type": "object", "required": ["verify"], "properties": {"verify": {"type": "object"}}, "additionalProperties": false}})
 }
@@ -238,7 +242,11 @@ fn documents_that_make_no_sense_are_told() {
     document(
         "/destinationMetadata/0/name",
         json!("other"),
-        &[("/sync/attributes/0/source", "unknown_reference"), ("/legacyFields/0/parameter", "unknown_reference")],
+        &[
+            ("/sync/attributes/0/source", "unknown_reference"),
+            ("/legacyFields/0/parameter", "unknown_reference"),
+            ("/infisical/destination/config/0/parameter", "unknown_reference"),
+        ],
     );
     document("/sync/batchSize", json!(0), &[("/sync/batchSize", "out_of_range")]);
     document("/sync/concurrency", json!(65), &[("/sync/concurrency", "out_of_range")]);
@@ -272,6 +280,15 @@ fn documents_that_make_no_sense_are_told() {
         &[("/configMetadata/authMetadata/1/type", "required")],
     );
     document("/legacyFields/0/normalise", json!("upper"), &[("/legacyFields/0/normalise", "not_an_option")]);
+    for (method, expect) in [
+        (json!("key"), ("/legacyFields/0/parameter", "unknown_reference")),
+        (json!("other"), ("/legacyFields/0/method", "unknown_reference")),
+        (json!(null), ("/legacyFields/0/method", "unknown_reference")),
+    ] {
+        let field = json!({"field": "accessToken", "scope": "AUTH", "method": method, "parameter": "other"});
+        document("/legacyFields/0", field, &[expect]);
+    }
+    document("/legacyNames", json!(["good", "not good"]), &[("/legacyNames/1", "malformed")]);
     document("/customSettingsMetadata", json!("text"), &[("/customSettingsMetadata", "malformed")]);
 }
 
@@ -376,4 +393,24 @@ fn a_custom_integration_that_its_plugin_cannot_execute_is_refused() {
         custom(both, json!({"verify": {}})).unwrap_err(),
         [("/configMetadata/parametersMetadata/1/name".to_owned(), "duplicate")]
     );
+}
+
+#[test]
+fn names_of_the_infisical_dialect_lead_somewhere() {
+    document("/infisical/app", json!("a b"), &[("/infisical/app", "malformed")]);
+    document("/infisical/appName", json!(" "), &[("/infisical/appName", "malformed")]);
+    let method = "/infisical/methods/0";
+    document(&format!("{method}/auth"), json!("other"), &[("/infisical/methods/0/auth", "unknown_reference")]);
+    let field = json!([{"field": "k", "scope": "DESTINATION", "parameter": "path"}]);
+    document(&format!("{method}/credentials"), field, &[("/infisical/methods/0/credentials/0/scope", "forbidden")]);
+    let field = json!([{"field": "k", "scope": "AUTH", "parameter": "other"}]);
+    let unknown = [("/infisical/methods/0/credentials/0/parameter", "unknown_reference")];
+    document(&format!("{method}/credentials"), field, &unknown);
+    let field = json!([{"field": "k", "scope": "AUTH", "parameter": "k"}]);
+    let scope = [("/infisical/destination/options/0/scope", "forbidden")];
+    document("/infisical/destination/options", field, &scope);
+    let choices = |path: &str| json!([{"path": path, "scope": "DESTINATION", "parameter": "path", "list": "l", "value": "v", "label": "n"}]);
+    let (path, parameter) = ("/infisical/choices/0/path", "/infisical/choices/0/parameter");
+    document("/infisical/choices", choices("available"), &[(path, "reserved"), (parameter, "unknown_reference")]);
+    document("/sync", json!(null), &[("/infisical/destination", "forbidden")]);
 }

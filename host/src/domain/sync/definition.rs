@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Presentation;
 use crate::domain::id::ConnectionUid;
 use crate::domain::name::{FolderPath, Slug, Tag};
 
@@ -19,11 +20,17 @@ pub struct SyncSpec {
     pub integration: Slug,
     /// `None`: the integration's default connection.
     pub config: Option<ConnectionUid>,
+    /// What the sync chooses of the parameters that its connection leaves to each sync.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub parameters: Map<String, Value>,
     pub source: Selection,
     /// The plugin's destination parameters, as they were given.
     pub destination: Map<String, Value>,
     #[serde(default)]
     pub options: SyncOptions,
+    /// How it was written down, where that was in other words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presentation: Option<Presentation>,
 }
 
 /// Which secrets are carried.
@@ -50,6 +57,22 @@ pub struct Selection {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl Selection {
+    /// Every secret of one folder.
+    #[must_use]
+    pub const fn of(environment: Slug, path: FolderPath) -> Self {
+        Self {
+            environment,
+            path,
+            recursive: false,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            tags: Vec::new(),
+            metadata: BTreeMap::new(),
+        }
+    }
+}
+
 /// How a sync behaves. The defaults are the safe ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -59,6 +82,9 @@ pub struct SyncOptions {
     pub deletion: Deletion,
     pub on_conflict: OnConflict,
     pub on_drift: OnDrift,
+    /// How often the destination is looked at for changes that somebody else made, in seconds; 0: never. `None`: as often
+    /// as the host is configured to.
+    pub drift_check_interval_seconds: Option<u64>,
     pub on_unresolved_reference: OnUnresolvedReference,
     pub on_invalid: OnInvalid,
     /// What the first run does with keys that are there already; `None`: what `on_conflict` says.
@@ -81,6 +107,7 @@ impl Default for SyncOptions {
             deletion: Deletion::default(),
             on_conflict: OnConflict::default(),
             on_drift: OnDrift::default(),
+            drift_check_interval_seconds: None,
             on_unresolved_reference: OnUnresolvedReference::default(),
             on_invalid: OnInvalid::default(),
             initial_sync_behavior: None,
@@ -95,16 +122,32 @@ impl Default for SyncOptions {
 }
 
 impl SyncOptions {
-    /// What happens to a key that is there and not ours, on the first run or on a later one.
+    /// What happens to a key that is there and not ours, on the first run or on a later one. Where the destination wins,
+    /// what a first run could not import falls to the standing policy: nobody said that it may be overwritten.
     #[must_use]
     pub fn conflict_policy(&self, is_first_run: bool) -> OnConflict {
         match self.initial_sync_behavior {
             Some(InitialSync::OverwriteDestination | InitialSync::ImportPrioritizeSource) if is_first_run => {
                 OnConflict::Overwrite
             }
-            Some(InitialSync::ImportPrioritizeDestination) if is_first_run => OnConflict::Import,
             _ => self.on_conflict,
         }
+    }
+
+    /// Whose values win when the first run imports; `None`: it does not.
+    #[must_use]
+    pub const fn initial_import(&self) -> Option<Priority> {
+        match self.initial_sync_behavior {
+            Some(InitialSync::ImportPrioritizeSource) => Some(Priority::Source),
+            Some(InitialSync::ImportPrioritizeDestination) => Some(Priority::Destination),
+            Some(InitialSync::OverwriteDestination) | None => None,
+        }
+    }
+
+    /// Whether runs of this sync may write secrets.
+    #[must_use]
+    pub fn imports(&self) -> bool {
+        self.initial_import().is_some() || self.on_conflict == OnConflict::Import
     }
 
     /// Whether this run reads back what it wrote.
@@ -186,6 +229,14 @@ pub enum InitialSync {
     ImportPrioritizeDestination,
 }
 
+/// Whose value wins where source and destination differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Priority {
+    Source,
+    Destination,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +254,7 @@ mod tests {
         for (behaviour, first) in [
             (InitialSync::OverwriteDestination, OnConflict::Overwrite),
             (InitialSync::ImportPrioritizeSource, OnConflict::Overwrite),
-            (InitialSync::ImportPrioritizeDestination, OnConflict::Import),
+            (InitialSync::ImportPrioritizeDestination, OnConflict::Stop),
         ] {
             let options = SyncOptions { initial_sync_behavior: Some(behaviour), ..SyncOptions::default() };
             assert_eq!(options.conflict_policy(true), first);

@@ -1,5 +1,6 @@
 //! From a secret's name to a destination's key: template, prefix, suffix, case, or an explicit name.
 
+mod inverse;
 mod template;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::fmt;
 use keyferry_contract::{AttributeSource, SyncAttribute};
 use serde_json::{Map, Value};
 
+pub use self::inverse::KeyMap;
 pub use self::template::{Template, TemplateProblem};
 use crate::domain::destination::Attributes;
 use crate::domain::error::{Violation, violation};
@@ -87,7 +89,8 @@ pub fn map(
     let template = Template::parse(&options.key_template).map_err(|problem| vec![MappingProblem::Template(problem)])?;
     let mut keys: BTreeMap<String, Vec<DesiredSecret>> = BTreeMap::new();
     for secret in secrets {
-        keys.entry(key_of(&secret, options, &template)).or_default().push(secret);
+        let key = key_of((secret.name.as_str(), secret.environment.as_str()), options, &template);
+        keys.entry(key).or_default().push(secret);
     }
     let problems: Vec<MappingProblem> = keys.iter().flat_map(|(key, secrets)| problems(key, secrets)).collect();
     if !problems.is_empty() {
@@ -105,16 +108,19 @@ pub fn map(
         .collect())
 }
 
-fn key_of(secret: &DesiredSecret, options: &SyncOptions, template: &Template) -> String {
-    if let Some(explicit) = options.key_names.get(secret.name.as_str()) {
+fn key_of((name, environment): (&str, &str), options: &SyncOptions, template: &Template) -> String {
+    if let Some(explicit) = options.key_names.get(name) {
         return explicit.clone();
     }
-    let name = template.render(secret.name.as_str(), secret.environment.as_str());
-    let key = format!("{}{name}{}", options.key_prefix, options.key_suffix);
-    match options.key_case {
-        KeyCase::Keep => key,
-        KeyCase::Upper => key.to_uppercase(),
-        KeyCase::Lower => key.to_lowercase(),
+    let rendered = template.render(name, environment);
+    in_case(&format!("{}{rendered}{}", options.key_prefix, options.key_suffix), options.key_case)
+}
+
+fn in_case(text: &str, case: KeyCase) -> String {
+    match case {
+        KeyCase::Keep => text.to_owned(),
+        KeyCase::Upper => text.to_uppercase(),
+        KeyCase::Lower => text.to_lowercase(),
     }
 }
 

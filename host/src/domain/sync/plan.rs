@@ -35,7 +35,7 @@ pub enum Action {
     Forget,
     /// Left although not wanted any more.
     Keep,
-    /// Left because the destination's rules do not allow it.
+    /// Left because the destination's rules do not allow it, or because it cannot be imported.
     Skip,
     /// Nothing to do.
     Unchanged,
@@ -91,6 +91,28 @@ pub enum Reason {
     Invalid,
     /// Written to a place that the sync no longer leads to.
     OutsideDestination,
+    /// At the destination, and not in the source.
+    MissingAtSource,
+    /// Source and destination differ, and the destination wins.
+    DestinationPreferred,
+    /// Source and destination differ, and the source wins.
+    SourcePreferred,
+    /// No secret's name leads to this key.
+    KeyNotMapped,
+    /// Several secrets' names lead to this key.
+    KeyAmbiguous,
+    /// What the key leads to is no name of a secret.
+    NameInvalid,
+    /// The selection leaves the secret out.
+    NotSelected,
+    /// The destination's value is empty.
+    ValueEmpty,
+    /// The destination's value is longer than a secret may be.
+    ValueTooLong,
+    /// The destination's value cannot be read.
+    ValueUnreadable,
+    /// Another sync writes the key.
+    ClaimedByAnother,
 }
 
 impl Reason {
@@ -114,6 +136,17 @@ impl Reason {
             Self::NotObserved => "the listing does not prove what is there",
             Self::Invalid => "the destination's rules do not allow it",
             Self::OutsideDestination => "stands where the sync no longer leads to",
+            Self::MissingAtSource => "not in the source",
+            Self::DestinationPreferred => "different; the destination wins",
+            Self::SourcePreferred => "different; the source wins",
+            Self::KeyNotMapped => "the sync's key mapping never makes this key",
+            Self::KeyAmbiguous => "several secrets of the source map to this key",
+            Self::NameInvalid => "leads to no valid name of a secret",
+            Self::NotSelected => "the sync does not select this secret",
+            Self::ValueEmpty => "the value at the destination is empty",
+            Self::ValueTooLong => "the value at the destination is longer than a secret may be",
+            Self::ValueUnreadable => "its value cannot be read",
+            Self::ClaimedByAnother => "another sync writes this key",
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Approval, Block, PlanCounts, PlanHash};
+use super::{Action, Approval, Block, PlanCounts, PlanHash, Priority, Reason};
+use crate::domain::access::Author;
 use crate::domain::id::{Digest, RunUid, SyncUid};
 use crate::domain::time::Timestamp;
 
@@ -49,6 +50,33 @@ impl RunState {
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Running)
     }
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "kind")]
+pub enum RunKind {
+    /// Makes the destination match the source.
+    #[default]
+    Sync,
+    /// Brings values of the destination into the source.
+    Import { prioritize: Priority },
+    /// Looks for changes that somebody else made at the destination, and writes nothing there.
+    Check,
+    /// Deletes what the sync wrote and what is still as it was written; the sync stays.
+    Removal,
+}
+
+/// That values were brought into the source, all at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Imported {
+    pub at: Timestamp,
+    pub prioritize: Priority,
+    /// New secrets and new versions.
+    pub secrets: u64,
+    /// Keys that were left, each told with its reason.
+    pub left: u64,
 }
 
 /// What made a run wanted.
@@ -131,6 +159,9 @@ pub struct ItemOutcome {
     pub key: String,
     pub action: Action,
     pub result: ItemResult,
+    /// Why it was imported or left by an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<RunFailure>,
 }
@@ -149,8 +180,13 @@ pub struct RemoteCalls {
 pub struct Run {
     pub uid: RunUid,
     pub sync: SyncUid,
+    #[serde(default)]
+    pub kind: RunKind,
     pub state: RunState,
     pub trigger: Trigger,
+    /// On whose behalf it writes secrets; `None`: the host's own.
+    #[serde(default)]
+    pub author: Option<Author>,
     /// The generation that was resolved.
     pub generation: u64,
     /// How often it was begun since it last made progress; 0 while it has not begun.
@@ -163,6 +199,9 @@ pub struct Run {
     pub counts: PlanCounts,
     pub blocked: Option<Block>,
     pub approval: Option<Approval>,
+    /// What it brought into the source; it does so at most once.
+    #[serde(default)]
+    pub imported: Option<Imported>,
     pub remote_calls: RemoteCalls,
     pub failure: Option<RunFailure>,
     /// When it is tried again; the state is `PENDING` then.
@@ -176,8 +215,10 @@ impl Run {
         Self {
             uid,
             sync,
+            kind: RunKind::Sync,
             state: RunState::Pending,
             trigger,
+            author: None,
             generation,
             attempt: 0,
             created_at: now,
@@ -188,6 +229,7 @@ impl Run {
             counts: PlanCounts::default(),
             blocked: None,
             approval: None,
+            imported: None,
             remote_calls: RemoteCalls::default(),
             failure: None,
             retry_at: None,
@@ -211,6 +253,11 @@ pub enum RunEvent {
     Planned {
         plan_hash: PlanHash,
         counts: PlanCounts,
+    },
+    /// Values were brought into the source.
+    Imported {
+        secrets: u64,
+        left: u64,
     },
     /// What became of some keys; unchanged keys are only counted.
     Items {

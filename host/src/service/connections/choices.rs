@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::open::Parts;
 use super::settle::Secrets;
+use super::target::with_chosen;
 use super::{Connections, OpenConnection};
 use crate::domain::destination::ChoicePage;
 use crate::domain::error::violation;
@@ -33,6 +34,8 @@ pub struct ChoiceQuery {
     pub parameter: String,
     /// Settings of this scope entered so far; not yet complete, so not yet held to be.
     pub known: Map<String, Value>,
+    /// What a sync would choose of the parameters that the connection leaves open, where it is to be taken into account.
+    pub chosen: Map<String, Value>,
     pub cursor: Option<String>,
 }
 
@@ -79,7 +82,11 @@ impl Connections {
         let view = self.core.records.view().await?;
         let integration = resolve(&view, &self.catalogue, ctx.tenant(), id).await?;
         let connection = self.find(&view, ctx.tenant(), id, uid, false).await?.value;
-        let opened = self.open_state(ctx.tenant(), &integration, &connection, &connection.draft).await?;
+        let state = match query.chosen.is_empty() {
+            true => connection.draft.clone(),
+            false => with_chosen(&integration, connection.draft.clone(), &query.chosen)?,
+        };
+        let opened = self.open_state(ctx.tenant(), &integration, &connection, &state).await?;
         self.ask(ctx, &integration, &opened, query).await
     }
 

@@ -1,8 +1,8 @@
 //! What a request says of a connection, settled against the integration's metadata and against what is stored already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use keyferry_contract::{AuthLevel, AuthMethod};
+use keyferry_contract::{AuthLevel, AuthMethod, Parameter};
 use serde_json::Map;
 
 use crate::domain::binding::{Bound, CredentialBinding};
@@ -29,6 +29,8 @@ pub struct Entered {
     pub parameters: Patch<Given>,
     pub auth: Patch<GivenAuth>,
     pub ca_bundle: Patch<String>,
+    /// Names of parameters that are left to each sync; nothing said: as they are.
+    pub open_parameters: Option<BTreeSet<String>>,
 }
 
 /// What is stored of the connection.
@@ -36,6 +38,12 @@ pub struct Entered {
 pub(in crate::service) struct Standing<'a> {
     pub(in crate::service) state: Option<&'a ConnectionState>,
     pub(in crate::service) credential: Option<&'a CredentialRecord>,
+}
+
+impl Standing<'_> {
+    fn open_parameters(self) -> BTreeSet<String> {
+        self.state.map(|state| state.open_parameters.clone()).unwrap_or_default()
+    }
 }
 
 /// Where in the request the parts stand, and whether a secret that is not sent is kept.
@@ -108,7 +116,8 @@ pub(in crate::service) fn settle(
 ) -> Result<Settled> {
     let mut violations = Violations::default();
     let (parameters, auth) = (entered.parameters, entered.auth);
-    let rules = Rules { integration, standing, form };
+    let open_parameters = entered.open_parameters.unwrap_or_else(|| standing.open_parameters());
+    let rules = Rules { integration, standing, form, open_parameters: &open_parameters };
     let parameters = rules.parameters(parameters, &mut violations);
     let auth = rules.auth(auth, &parameters, &mut violations);
     let ca_bundle = entered.ca_bundle.apply(standing.state.and_then(|state| state.ca_bundle.clone()));
@@ -123,6 +132,7 @@ pub(in crate::service) fn settle(
         secret_parameters: secrets.parameters.keys().cloned().collect(),
         auth: auth.state,
         ca_bundle,
+        open_parameters,
         ..standing.state.cloned().unwrap_or_default()
     };
     let binding = binding(integration, &state);
@@ -139,6 +149,7 @@ fn binding(integration: &ResolvedIntegration, state: &ConnectionState) -> Creden
         method: state.auth.as_ref().map(|auth| auth.method.as_str()).unwrap_or_default(),
         parameters: &integration.metadata.parameters_metadata,
         settings: state.parameters.as_ref().unwrap_or(&Map::new()),
+        open: &state.open_parameters,
         ca_bundle: state.ca_bundle.as_deref(),
     })
 }
@@ -187,6 +198,7 @@ struct Rules<'a> {
     integration: &'a ResolvedIntegration,
     standing: Standing<'a>,
     form: &'a Form,
+    open_parameters: &'a BTreeSet<String>,
 }
 
 struct SettledParameters {
@@ -216,8 +228,7 @@ impl Rules<'_> {
             keeps_omitted: self.form.keeps_omitted,
             ..Surroundings::default()
         };
-        let parameters = &self.integration.metadata.parameters_metadata;
-        let checked = violations.keep(settings::validate(parameters, given, &surroundings));
+        let checked = violations.keep(settings::validate(&self.parameters_metadata(), given, &surroundings));
         checked.map_or(nothing, |checked| SettledParameters {
             values: Some(checked.values),
             secrets: checked.secrets,
@@ -232,13 +243,23 @@ impl Rules<'_> {
             return SettledParameters { values, keeps_secret: !secrets.is_empty(), secrets };
         }
         // Nothing was entered yet: where the defaults alone are enough, they stand.
-        let parameters = &self.integration.metadata.parameters_metadata;
-        let defaults = settings::validate(parameters, Given::default(), &Surroundings::default()).ok();
+        let parameters = self.parameters_metadata();
+        let defaults = settings::validate(&parameters, Given::default(), &Surroundings::default()).ok();
         SettledParameters {
             secrets: defaults.as_ref().map(|defaults| defaults.secrets.clone()).unwrap_or_default(),
             values: defaults.map(|defaults| defaults.values),
             keeps_secret: false,
         }
+    }
+
+    /// The parameters, where those that are left to each sync can be left out.
+    fn parameters_metadata(&self) -> Vec<Parameter> {
+        let parameters = self.integration.metadata.parameters_metadata.iter().cloned();
+        let relaxed = parameters.map(|parameter| {
+            let is_open = self.open_parameters.contains(&parameter.name);
+            if is_open { Parameter { required: false, rules: Vec::new(), ..parameter } } else { parameter }
+        });
+        relaxed.collect()
     }
 
     fn auth(

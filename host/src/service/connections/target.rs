@@ -1,14 +1,14 @@
 //! A connection as a sync uses it: as it is published, with the settings of one destination.
 
 use async_trait::async_trait;
-use keyferry_contract::SyncRules;
+use keyferry_contract::{Parameter, SyncRules};
 use serde_json::{Map, Value};
 
 use super::{Connections, belongs, require_complete};
 use crate::domain::error::violation;
 use crate::domain::id::{ConnectionUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::pointer::Pointer;
+use crate::domain::pointer::{Pointer, Violations};
 use crate::domain::settings::{self, Given, Surroundings};
 use crate::domain::sync::RunFailure;
 use crate::domain::{Code, Error, Result, Violation};
@@ -26,6 +26,7 @@ impl Destinations for Connections {
         let connection = connection.filter(|found| belongs(found, target.integration, target.config.is_none()));
         let connection = connection.ok_or_else(unknown_config)?;
         let state = self.used_state(tx.view(), tenant, &integration, &connection).await?;
+        let state = with_chosen(&integration, state, target.parameters)?;
         check_destination(&integration, &state, target.destination)?;
         Ok(uid)
     }
@@ -38,6 +39,7 @@ impl Destinations for Connections {
         let connection = connection.filter(|found| belongs(found, target.integration, target.config.is_none()));
         let connection = connection.ok_or_else(unknown_config)?;
         let state = self.used_state(&view, tenant, &integration, &connection).await?;
+        let state = with_chosen(&integration, state, target.parameters)?;
         let (rules, destination) = check_destination(&integration, &state, target.destination)?;
         let opened = self.open_state(tenant, &integration, &connection, &state).await?;
         self.catalogue.load(opened.plugin.digest).await?;
@@ -118,6 +120,33 @@ fn target_connection(integration: &ResolvedIntegration, config: Option<Connectio
         let detail = "is required: the integration has no connection of its own";
         Error::invalid(vec![Violation::new("/config", violation::REQUIRED, detail)])
     })
+}
+
+/// The connection as one sync uses it: with what it chooses of the parameters that are left open. The others it may repeat.
+pub(super) fn with_chosen(
+    integration: &ResolvedIntegration,
+    state: ConnectionState,
+    chosen: &Map<String, Value>,
+) -> Result<ConnectionState> {
+    let place = Pointer::root().member("parameters");
+    let mut violations = Violations::default();
+    let settled = state.parameters.clone().unwrap_or_default();
+    let (open, rest): (Vec<_>, Vec<_>) = chosen.iter().partition(|(name, _)| state.open_parameters.contains(*name));
+    for (name, _) in rest.into_iter().filter(|(name, value)| settled.get(*name) != Some(value)) {
+        let detail = "is not left to the sync: leave it out, or say what the connection says";
+        violations.add(&place.member(name), violation::FORBIDDEN, detail);
+    }
+    let metadata = integration.metadata.parameters_metadata.iter();
+    let metadata: Vec<Parameter> =
+        metadata.filter(|parameter| state.open_parameters.contains(&parameter.name)).cloned().collect();
+    let standing = settled.iter().filter(|(name, _)| state.open_parameters.contains(*name));
+    let given: Map<String, Value> = standing.chain(open).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let surroundings = Surroundings { pointer: place, wider: state.parameters.as_ref(), ..Surroundings::default() };
+    let checked = violations.keep(settings::validate(&metadata, Given::from(given), &surroundings));
+    let checked = violations.into_result(checked).map_err(Error::invalid)?;
+    let mut parameters = settled;
+    parameters.extend(checked.map(|checked| checked.values).unwrap_or_default());
+    Ok(ConnectionState { parameters: Some(parameters), ..state })
 }
 
 fn check_destination(

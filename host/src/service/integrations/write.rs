@@ -261,6 +261,9 @@ impl Integrations {
             integration: record.slug.clone(),
             is_default: true,
             display_name: None,
+            description: None,
+            presentation: Map::new(),
+            unsettled_by: None,
             draft: ConnectionState::default(),
             published: None,
             latest_revision: 0,
@@ -353,7 +356,7 @@ fn settle_default(
         }
         (auth, _) => auth,
     };
-    let entered = Entered { parameters, auth, ca_bundle: Patch::Keep };
+    let entered = Entered { parameters, auth, ca_bundle: Patch::Keep, open_parameters: None };
     settle(integration, entered, standing, &Form::of_integration()).map(Some)
 }
 

@@ -44,7 +44,7 @@ impl Secrets {
 
 impl Writing<'_> {
     async fn relocate(&mut self, found: SecretOverview, target: FolderUid, overwrite: bool) -> Result<()> {
-        let tenant = self.ctx.tenant();
+        let tenant = self.tenant;
         match secrets::find_for_update(self.tx, tenant, target, &found.name).await? {
             Some(there) if overwrite => self.remove(&there).await?,
             Some(there) => return Err(taken(&there.name)),

@@ -6,9 +6,9 @@ use super::{
     BATCH_MAX, BatchDelete, BatchSet, COMMENT_CHARS_MAX, Edit, Effect, METADATA_MAX, Presence, REMINDER_NOTE_CHARS_MAX,
     SecretChange, Secrets, TAGS_MAX, VALUE_BYTES_MAX, Written,
 };
-use crate::domain::access::Scope;
+use crate::domain::access::{Author, Scope};
 use crate::domain::error::violation;
-use crate::domain::id::{FolderUid, SecretUid, TenantUid};
+use crate::domain::id::{FolderUid, IdentityUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Slug};
 use crate::domain::{Code, Error, Expected, Patch, Result, Secret, Timestamp, Version, Violation};
 use crate::records::secrets::{SecretHints, SecretOverview, SecretVersion};
@@ -131,39 +131,78 @@ impl Secrets {
     }
 }
 
+/// Sets secrets of one folder in the caller's transaction, on behalf of somebody whose scopes were checked when it was asked
+/// for: each value becomes a new secret or a new version, unless it is the present one. The caller keeps to the limits of
+/// a value. Audited, and the folder is marked as changed.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn set_all(
+    tx: &mut Transaction,
+    (tenant, author): (TenantUid, &Author),
+    folder: FolderUid,
+    values: &[(SecretName, Secret<String>)],
+    now: Timestamp,
+) -> Result<()> {
+    let mut work = Writing { tx, tenant, by: By::Author(author), now, changed: BTreeSet::new() };
+    for (name, value) in values {
+        let change = SecretChange { value: Some(value.clone()), ..SecretChange::default() };
+        work.set_in(folder, name, &change, &Expected::Any).await?;
+    }
+    work.finish();
+    Ok(())
+}
+
+/// Who writes.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// A request that is being answered.
+    Request(&'a TenantCtx),
+    /// The host, on behalf of somebody who asked for it before.
+    Author(&'a Author),
+}
+
 /// One batch in the making.
 pub(super) struct Writing<'a> {
     pub(super) tx: &'a mut Transaction,
-    pub(super) ctx: &'a TenantCtx,
+    pub(super) tenant: TenantUid,
+    by: By<'a>,
     pub(super) now: Timestamp,
     pub(super) changed: BTreeSet<FolderUid>,
 }
 
 impl<'a> Writing<'a> {
     pub(super) fn new(tx: &'a mut Transaction, ctx: &'a TenantCtx, now: Timestamp) -> Self {
-        Self { tx, ctx, now, changed: BTreeSet::new() }
-    }
-
-    fn tenant(&self) -> TenantUid {
-        self.ctx.tenant()
+        Self { tx, tenant: ctx.tenant(), by: By::Request(ctx), now, changed: BTreeSet::new() }
     }
 
     async fn set(&mut self, environment: &Slug, set: &BatchSet) -> Result<Written> {
         let place = Place { environment: environment.clone(), path: set.path.clone() };
-        let (_, folder) = ensure(self.tx, self.ctx.tenant(), &place, self.now).await?;
-        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &set.name).await?;
-        let (overview, effect) = match found {
-            None if set.expected != Expected::Any => {
-                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
-            }
-            Some(found) if set.expected.check(Version::of(&found)).is_err() => {
-                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
-            }
-            Some(found) => self.update(found, &set.change).await?,
-            None => (self.create(folder, &set.name, &set.change).await?, Effect::Created),
-        };
-        self.note(folder, effect, &set.change).await?;
+        let (_, folder) = ensure(self.tx, self.tenant, &place, self.now).await?;
+        let (overview, effect) = self.set_in(folder, &set.name, &set.change, &set.expected).await?;
         Ok(Written { overview, path: set.path.clone(), effect, value: None })
+    }
+
+    async fn set_in(
+        &mut self,
+        folder: FolderUid,
+        name: &SecretName,
+        change: &SecretChange,
+        expected: &Expected,
+    ) -> Result<(SecretOverview, Effect)> {
+        let found = secrets::find_for_update(self.tx, self.tenant, folder, name).await?;
+        let (overview, effect) = match found {
+            None if *expected != Expected::Any => {
+                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
+            }
+            Some(found) if expected.check(Version::of(&found)).is_err() => {
+                return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
+            }
+            Some(found) => self.update(found, change).await?,
+            None => (self.create(folder, name, change).await?, Effect::Created),
+        };
+        self.note(folder, effect, change).await?;
+        Ok((overview, effect))
     }
 
     async fn note(&mut self, folder: FolderUid, effect: Effect, change: &SecretChange) -> Result<()> {
@@ -177,8 +216,8 @@ impl<'a> Writing<'a> {
     async fn edit(&mut self, environment: &Slug, edit: &Edit, show: bool) -> Result<Option<Written>> {
         let (Edit::Set { set: BatchSet { path, name, .. }, .. } | Edit::Delete(BatchDelete { path, name })) = edit;
         let place = Place { environment: environment.clone(), path: path.clone() };
-        let folder = hold(self.tx, self.ctx.tenant(), &place).await?;
-        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, name).await?;
+        let folder = hold(self.tx, self.tenant, &place).await?;
+        let found = secrets::find_for_update(self.tx, self.tenant, folder, name).await?;
         let present = || Error::not_found("secret");
         let (overview, effect) = match (edit, found) {
             (Edit::Set { presence: Presence::OnlyIfPresent, .. }, None) => return Ok(None),
@@ -204,11 +243,11 @@ impl<'a> Writing<'a> {
             return Ok(set.change.value.clone());
         }
         self.audit("secrets.reveal", overview).await?;
-        secrets::present_value(self.tx, self.ctx.tenant(), overview).await
+        secrets::present_value(self.tx, self.tenant, overview).await
     }
 
     pub(super) async fn remove(&mut self, found: &SecretOverview) -> Result<()> {
-        secrets::remove(self.tx, self.ctx.tenant(), found).await?;
+        secrets::remove(self.tx, self.tenant, found).await?;
         self.changed.insert(found.folder);
         self.audit("secrets.delete", found).await
     }
@@ -230,8 +269,8 @@ impl<'a> Writing<'a> {
             created_at: self.now,
             modified_at: self.now,
         };
-        tags::attach(self.tx, self.ctx, &overview, self.now).await?;
-        secrets::insert(self.tx, self.ctx.tenant(), &overview, value).await?;
+        tags::attach(self.tx, (self.tenant, self.author()), &overview, self.now).await?;
+        secrets::insert(self.tx, self.tenant, &overview, value).await?;
         self.audit("secrets.create", &overview).await?;
         Ok(overview)
     }
@@ -256,33 +295,40 @@ impl<'a> Writing<'a> {
             return Ok((found, Effect::Unchanged));
         }
         if updated.tags != found.tags {
-            tags::attach(self.tx, self.ctx, &updated, self.now).await?;
+            tags::attach(self.tx, (self.tenant, self.author()), &updated, self.now).await?;
         }
         if value.is_some() {
             updated.versions.push(self.version(found.version() + 1));
         }
         updated.modified_at = self.now;
-        secrets::write(self.tx, self.ctx.tenant(), &updated, value).await?;
+        secrets::write(self.tx, self.tenant, &updated, value).await?;
         self.audit("secrets.update", &updated).await?;
         Ok((updated, Effect::Updated))
     }
 
     async fn take_name(&mut self, found: &SecretOverview, name: &SecretName) -> Result<()> {
         let place = (found.folder, name);
-        if secrets::find_for_update(self.tx, self.ctx.tenant(), found.folder, name).await?.is_some() {
+        if secrets::find_for_update(self.tx, self.tenant, found.folder, name).await?.is_some() {
             return Err(taken(name));
         }
-        secrets::move_index(self.tx, self.ctx.tenant(), found, place);
+        secrets::move_index(self.tx, self.tenant, found, place);
         Ok(())
     }
 
     async fn differs(&mut self, found: &SecretOverview, value: &str) -> Result<bool> {
-        let stored = secrets::present_value(self.tx, self.ctx.tenant(), found).await?;
+        let stored = secrets::present_value(self.tx, self.tenant, found).await?;
         Ok(stored.is_none_or(|stored| stored.expose() != value))
     }
 
     fn version(&self, number: u64) -> SecretVersion {
-        SecretVersion { number, created_at: self.now, created_by: self.ctx.principal().identity }
+        SecretVersion { number, created_at: self.now, created_by: self.author() }
+    }
+
+    fn author(&self) -> IdentityUid {
+        match self.by {
+            By::Request(ctx) => ctx.principal().identity,
+            By::Author(author) => author.identity,
+        }
     }
 
     async fn note_references(&mut self, folder: FolderUid, change: &SecretChange) -> Result<()> {
@@ -296,8 +342,8 @@ impl<'a> Writing<'a> {
         if !value.expose().contains("${") {
             return Ok(());
         }
-        for target in referenced_folders(self.tx.view(), self.tenant(), folder, value).await? {
-            folder_records::add_referrer(self.tx, self.ctx.tenant(), target, folder);
+        for target in referenced_folders(self.tx.view(), self.tenant, folder, value).await? {
+            folder_records::add_referrer(self.tx, self.tenant, target, folder);
         }
         Ok(())
     }
@@ -314,24 +360,28 @@ impl<'a> Writing<'a> {
     }
 
     async fn delete(&mut self, environment: &Slug, delete: &BatchDelete) -> Result<bool> {
-        let folder = match folder_at(self.tx.view(), self.tenant(), environment, &delete.path).await {
+        let folder = match folder_at(self.tx.view(), self.tenant, environment, &delete.path).await {
             Ok((_, folder)) => folder,
             Err(error) if error.code() == Code::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        let found = secrets::find_for_update(self.tx, self.ctx.tenant(), folder, &delete.name).await?;
+        let found = secrets::find_for_update(self.tx, self.tenant, folder, &delete.name).await?;
         let Some(found) = found else { return Ok(false) };
         self.remove(&found).await?;
         Ok(true)
     }
 
     pub(super) async fn audit(&mut self, action: &'static str, overview: &SecretOverview) -> Result<()> {
-        audit::record(self.tx, self.ctx, self.now, action, overview.uid.to_string()).await
+        let resource = overview.uid.to_string();
+        match self.by {
+            By::Request(ctx) => audit::record(self.tx, ctx, self.now, action, resource).await,
+            By::Author(author) => audit::record_by(self.tx, (self.tenant, author), self.now, action, resource).await,
+        }
     }
 
     pub(super) fn finish(self) {
         for folder in &self.changed {
-            folder_records::mark_dirty(self.tx, self.ctx.tenant(), *folder);
+            folder_records::mark_dirty(self.tx, self.tenant, *folder);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{Code, Error, Result};
 use crate::service::destinations::Target;
 
 /// How long the vendor may take while somebody waits for the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Syncs {
     /// Asks the plugin for the destination's identity and permissions. A vendor that cannot be reached leaves the sync
@@ -26,8 +26,7 @@ impl Syncs {
     }
 
     async fn identify_and_check(&self, tenant: TenantUid, spec: &SyncSpec) -> Result<()> {
-        let target = Target { integration: &spec.integration, config: spec.config, destination: &spec.destination };
-        let open = self.destinations.open(tenant, target).await?;
+        let open = self.destinations.open(tenant, Target::of(spec)).await?;
         let deadline = Some(Instant::now() + PATIENCE);
         let call = || open.call(self.core.egress.open(open.egress.clone(), deadline));
         self.core.runner.identify(call(), &open.destination).await.map_err(unreached)?;

@@ -1,12 +1,12 @@
 //! Making and changing syncs.
 
 use super::read::{follow_source, found};
-use super::{SyncView, Syncs, trigger};
+use super::{SyncView, Syncs, require_importable, trigger};
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::{EnvironmentUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{InitialSync, OnConflict, SyncSpec, Trigger};
+use crate::domain::sync::{SyncSpec, Trigger};
 use crate::domain::{Code, Error, Expected, Result, Violation};
 use crate::records::sync_state::{self, Status, Wanted};
 use crate::records::syncs::{self, Pause, SyncRecord};
@@ -22,20 +22,63 @@ const DISPLAY_NAME_CHARS_MAX: usize = 100;
 /// Globs, tags, metadata members and explicit names, each.
 const ENTRIES_MAX: usize = 1_000;
 
+/// When a new sync runs first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstRun {
+    /// When its source changes, or somebody asks for it.
+    Waits,
+    AtOnce,
+    /// When somebody resumes it.
+    Paused,
+}
+
 impl Syncs {
     /// Makes a sync and asks whether its destination can be written to. It does not run by that: its first run begins with
     /// the first change of its source, or when somebody asks for it.
     ///
     /// # Errors
-    /// `scope_missing`, `already_exists`, `not_supported`, `invalid_request` with every violation.
+    /// `scope_missing`, also without `secrets:write` where the sync imports; `already_exists`, `not_supported`,
+    /// `invalid_request` with every violation.
     pub async fn create(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
-        ctx.require(Scope::SyncsWrite)?;
-        refuse_unbuilt(&spec)?;
+        let record = self.insert(ctx, spec, FirstRun::Waits).await?;
+        let state = self.probe(ctx.tenant(), &record.spec).await?;
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            let status = Status::read_for_update(&mut tx, ctx.tenant(), record.uid).await?;
+            if status.last_run.is_none() {
+                Status { state, at: now, ..status }.write(&mut tx, ctx.tenant(), record.uid).await?;
+            }
+        });
+        self.reread(ctx, &record.spec.id).await
+    }
+
+    /// As [`Syncs::create`], for a sync whose first run begins at once, where it runs by itself: the run finds out whether the
+    /// destination can be written to.
+    ///
+    /// # Errors
+    /// As [`Syncs::create`].
+    pub async fn create_and_run(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
+        let record = self.insert(ctx, spec, FirstRun::AtOnce).await?;
+        self.reread(ctx, &record.spec.id).await
+    }
+
+    /// As [`Syncs::create`], for a sync that does not run until somebody resumes it.
+    ///
+    /// # Errors
+    /// As [`Syncs::create`].
+    pub async fn create_paused(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
+        let record = self.insert(ctx, spec, FirstRun::Paused).await?;
+        self.reread(ctx, &record.spec.id).await
+    }
+
+    async fn insert(&self, ctx: &TenantCtx, spec: SyncSpec, first_run: FirstRun) -> Result<SyncRecord> {
+        require_scopes(ctx, &spec)?;
+        self.refuse_unreadable(ctx.tenant(), &spec).await?;
         let now = self.core.clock.now();
         let uid = SyncUid::generate();
         let record = transact!(self.core.records, |tx| {
             let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
-            let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
             let record = SyncRecord {
                 uid,
                 spec: spec.clone(),
@@ -43,7 +86,7 @@ impl Syncs {
                 environment,
                 connection,
                 revision: 1,
-                pause: None,
+                pause: (first_run == FirstRun::Paused).then_some(Pause::Owner),
                 removal: None,
                 created_at: now,
                 modified_at: now,
@@ -52,24 +95,20 @@ impl Syncs {
                 return Err(Error::new(Code::AlreadyExists, "a sync with this id exists"));
             }
             Wanted { generation: 1, ..Wanted::default() }.write(&mut tx, ctx.tenant(), uid).await?;
+            if first_run == FirstRun::AtOnce && record.spec.options.auto_sync {
+                let cause = (Trigger::Definition, trigger::Pace::AtOnce);
+                trigger::raise(&mut tx, ctx.tenant(), &record, cause, now).await?;
+            }
             audit::record(&mut tx, ctx, now, "syncs.create", uid.to_string()).await?;
             record
         });
-        let state = self.probe(ctx.tenant(), &record.spec).await?;
-        transact!(self.core.records, |tx| {
-            let status = Status::read_for_update(&mut tx, ctx.tenant(), uid).await?;
-            if status.last_run.is_none() {
-                Status { state, at: now, ..status }.write(&mut tx, ctx.tenant(), uid).await?;
-            }
-        });
-        let view = self.core.records.view().await?;
-        self.viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), &record.spec.id).await?).await
+        Ok(record)
     }
 
     /// Changes a sync; the id stays. A changed sync that runs by itself runs again.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `precondition_failed`, `not_supported`, `invalid_request` with every violation.
+    /// As [`Syncs::create`], and `not_found`, `precondition_failed`, `wrong_state` for one that is being deleted.
     pub async fn update(
         &self,
         ctx: &TenantCtx,
@@ -85,9 +124,10 @@ impl Syncs {
             let mut present = before.spec.clone();
             follow_source(tx.view(), ctx.tenant(), &before, &mut present.source).await?;
             let spec = SyncSpec { id: slug.clone(), ..change(present) };
-            refuse_unbuilt(&spec)?;
+            require_scopes(ctx, &spec)?;
+            self.refuse_unreadable(ctx.tenant(), &spec).await?;
             let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
-            let connection = self.destinations.attach(&mut tx, ctx.tenant(), target(&spec)).await?;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
             let after = SyncRecord {
                 spec,
                 folder,
@@ -99,6 +139,7 @@ impl Syncs {
                 ..before.clone()
             };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
             let cause = (Trigger::Definition, trigger::Pace::Debounced);
             trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
             audit::record(&mut tx, ctx, now, "syncs.update", after.uid.to_string()).await?;
@@ -140,6 +181,7 @@ impl Syncs {
             };
             let after = SyncRecord { pause: None, environment, folder, modified_at: now, ..before.clone() };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
+            trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
             let cause = (Trigger::Definition, trigger::Pace::Debounced);
             trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
             audit::record(&mut tx, ctx, now, "syncs.resume", after.uid.to_string()).await?;
@@ -150,6 +192,16 @@ impl Syncs {
     pub(super) async fn reread(&self, ctx: &TenantCtx, slug: &Slug) -> Result<SyncView> {
         let view = self.core.records.view().await?;
         self.viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), slug).await?).await
+    }
+
+    /// A sync that imports needs a destination whose values can be read. What keeps one from being opened at all is told
+    /// elsewhere, or by the first run.
+    async fn refuse_unreadable(&self, tenant: TenantUid, spec: &SyncSpec) -> Result<()> {
+        if !spec.options.imports() {
+            return Ok(());
+        }
+        let opened = self.destinations.open(tenant, Target::of(spec)).await;
+        opened.map_or(Ok(()), |open| require_importable(open.rules.reads, spec))
     }
 
     /// Everything that can be checked without the vendor, at once, but for the destination: that is the plugin's.
@@ -182,10 +234,6 @@ pub(super) async fn for_update(
     Ok(found.value)
 }
 
-pub(super) fn target(spec: &SyncSpec) -> Target<'_> {
-    Target { integration: &spec.integration, config: spec.config, destination: &spec.destination }
-}
-
 /// A sync whose secrets are being removed can be run again and deleted again, nothing else.
 fn refuse_going(record: &SyncRecord) -> Result<()> {
     match record.removal {
@@ -194,17 +242,10 @@ fn refuse_going(record: &SyncRecord) -> Result<()> {
     }
 }
 
-/// Import is documented and comes later; accepting it silently would lose values.
-fn refuse_unbuilt(spec: &SyncSpec) -> Result<()> {
-    let options = &spec.options;
-    let imports_first = matches!(
-        options.initial_sync_behavior,
-        Some(InitialSync::ImportPrioritizeSource | InitialSync::ImportPrioritizeDestination)
-    );
-    if options.on_conflict == OnConflict::Import || imports_first {
-        return Err(Error::new(Code::NotSupported, "importing from the destination is not built in this version"));
-    }
-    Ok(())
+/// A sync that imports writes secrets whenever it runs, whoever runs it: that is decided here.
+fn require_scopes(ctx: &TenantCtx, spec: &SyncSpec) -> Result<()> {
+    ctx.require(Scope::SyncsWrite)?;
+    if spec.options.imports() { ctx.require(Scope::SecretsWrite) } else { Ok(()) }
 }
 
 fn too_large(spec: &SyncSpec) -> Vec<Violation> {

@@ -1,16 +1,18 @@
 //! Reading syncs and their runs.
 
-use super::{Preview, RunView, SyncView, Syncs, WaitReason, Waiting};
+use super::{DriftView, ImportView, Preview, RunView, SyncView, Syncs, WaitReason, Waiting};
 use crate::domain::access::Scope;
-use crate::domain::id::{RunUid, TenantUid};
+use crate::domain::id::{RunUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{Run, RunStep, Selection, SyncState};
+use crate::domain::sync::{Run, RunKind, RunState, RunStep, Selection, SyncState};
 use crate::domain::{Error, Result, Versioned};
-use crate::records::sync_state::{Applied, Attempted, Status, Wanted};
-use crate::records::syncs::{self, SyncRecord};
+use crate::records::sync_state::{Applied, Attempted, Drift, Import, Removed, Status, Wanted};
+use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::records::{View, environments, folders, runs};
 use crate::service::context::TenantCtx;
 
+/// Characters that an id takes from a name, so that there is room to tell it from another.
+const NAMED_CHARS_MAX: usize = 140;
 /// Steps of a run that are read at once.
 const PAGE_MAX: usize = 500;
 
@@ -24,6 +26,36 @@ impl Syncs {
         let view = self.core.records.view().await?;
         let found = found(&view, ctx.tenant(), slug).await?;
         self.viewed(&view, ctx.tenant(), found).await
+    }
+
+    /// The id of the sync with this uid.
+    ///
+    /// # Errors
+    /// `scope_missing`, `not_found`.
+    pub async fn id_of(&self, ctx: &TenantCtx, uid: SyncUid) -> Result<Slug> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let record = syncs::read(&view, ctx.tenant(), uid).await?;
+        let record = record.filter(|record| record.removal != Some(Removal::KeepSecrets));
+        record.map(|record| record.spec.id).ok_or_else(|| Error::not_found("sync"))
+    }
+
+    /// An id that no sync has, as near to a name for people as ids allow.
+    ///
+    /// # Errors
+    /// `scope_missing`.
+    pub async fn free_id(&self, ctx: &TenantCtx, name: &str) -> Result<Slug> {
+        ctx.require(Scope::SyncsRead)?;
+        let view = self.core.records.view().await?;
+        let wanted = Slug::near(name, NAMED_CHARS_MAX);
+        if let Some(wanted) = wanted.clone()
+            && syncs::find(&view, ctx.tenant(), &wanted).await?.is_none()
+        {
+            return Ok(wanted);
+        }
+        let base = wanted.map_or_else(|| "sync".to_owned(), String::from);
+        let id = format!("{base}-{:08x}", fastrand::u32(..));
+        id.parse().map_err(Error::internal)
     }
 
     /// At most `limit` syncs in the order of their ids, after the id `after` where given.
@@ -114,21 +146,33 @@ impl Syncs {
     ) -> Result<SyncView> {
         let uid = record.uid;
         let (wanted, status) = (Wanted::read(view, tenant, uid).await?, Status::read(view, tenant, uid).await?);
-        let last_run = match wanted.running.or(status.last_run) {
-            Some(run) => runs::read(view, tenant, uid, run).await?,
-            None => None,
+        let running = run_of(view, tenant, uid, wanted.running).await?.filter(|run| run.kind == RunKind::Sync);
+        let is_running = running.is_some();
+        let last_run = match running {
+            Some(run) => Some(run),
+            None => run_of(view, tenant, uid, status.last_run).await?,
         };
+        let ended_run = run_of(view, tenant, uid, status.last_run).await?;
         let mut source = record.spec.source.clone();
-        follow_source(view, tenant, &record, &mut source).await?;
+        let has_folder = follow_source(view, tenant, &record, &mut source).await?;
         record.spec.source = source;
         Ok(SyncView {
-            state: state(&record, &wanted, &status),
+            state: state(&record, (&wanted, is_running), &status),
             wanted_generation: wanted.generation,
             attempted_generation: Attempted::read(view, tenant, uid).await?.generation,
             applied_generation: Applied::read(view, tenant, uid).await?.generation,
+            applied_at: Applied::read(view, tenant, uid).await?.at,
+            is_busy: wanted.running.is_some(),
+            pending_run: wanted.pending.as_ref().map(|pending| pending.run),
             waiting: self.waiting(tenant, &record, &wanted),
             retry_at: wanted.pending.and_then(|pending| pending.not_before),
+            last_import: last_import(view, tenant, uid).await?,
+            drift: drift(view, tenant, uid).await?,
+            last_removal: run_of(view, tenant, uid, Removed::read(view, tenant, uid).await?.run).await?,
             last_run,
+            ended_run,
+            has_folder,
+            environment: environments::read(view, tenant, record.environment).await?,
             record,
             version,
         })
@@ -150,10 +194,43 @@ pub(super) async fn found(view: &View, tenant: TenantUid, slug: &Slug) -> Result
     syncs::find(view, tenant, slug).await?.ok_or_else(|| Error::not_found("sync"))
 }
 
-fn state(record: &SyncRecord, wanted: &Wanted, status: &Status) -> SyncState {
+async fn run_of(view: &View, tenant: TenantUid, sync: SyncUid, run: Option<RunUid>) -> Result<Option<Run>> {
+    match run {
+        Some(run) => runs::read(view, tenant, sync, run).await,
+        None => Ok(None),
+    }
+}
+
+async fn last_import(view: &View, tenant: TenantUid, sync: SyncUid) -> Result<Option<ImportView>> {
+    let last = Import::read(view, tenant, sync).await?.run;
+    let Some(run) = run_of(view, tenant, sync, last).await? else { return Ok(None) };
+    let (prioritize, is_own) = match run.kind {
+        RunKind::Import { prioritize } => (Some(prioritize), true),
+        RunKind::Sync | RunKind::Check | RunKind::Removal => (run.imported.map(|imported| imported.prioritize), false),
+    };
+    // What became of a first run after its import is told of the run, not of the import.
+    let is_done = run.imported.is_some() && !is_own;
+    let ended = run.finished_at.or(run.started_at).unwrap_or(run.created_at);
+    Ok(prioritize.map(|prioritize| ImportView {
+        run: run.uid,
+        prioritize,
+        state: if is_done { RunState::Succeeded } else { run.state },
+        message: run.failure.filter(|_| !is_done).map(|failure| failure.message),
+        at: run.imported.map_or(ended, |imported| imported.at),
+        secrets: run.imported.map_or(0, |imported| imported.secrets),
+        left: run.imported.map_or(0, |imported| imported.left),
+    }))
+}
+
+async fn drift(view: &View, tenant: TenantUid, sync: SyncUid) -> Result<DriftView> {
+    let Drift { checked_at, count, keys, check, .. } = Drift::read(view, tenant, sync).await?;
+    Ok(DriftView { checked_at, count, keys, check: run_of(view, tenant, sync, check).await? })
+}
+
+fn state(record: &SyncRecord, (wanted, is_running): (&Wanted, bool), status: &Status) -> SyncState {
     if record.pause.is_some() {
         SyncState::Paused
-    } else if wanted.running.is_some() {
+    } else if is_running {
         SyncState::Running
     } else if wanted.pending.is_some() {
         SyncState::Pending
@@ -162,18 +239,19 @@ fn state(record: &SyncRecord, wanted: &Wanted, status: &Status) -> SyncState {
     }
 }
 
-/// Gives the source its present name: the folder is followed through renames.
+/// Gives the source its present name: the folder is followed through renames. Tells whether it is there.
 pub(super) async fn follow_source(
     view: &View,
     tenant: TenantUid,
     record: &SyncRecord,
     source: &mut Selection,
-) -> Result<()> {
-    let Some(environment) = environments::read(view, tenant, record.environment).await? else { return Ok(()) };
-    if folders::read(view, tenant, record.folder).await?.is_some() {
-        let (_, path) = folders::path_of(view, tenant, record.folder).await?;
-        source.environment = environment.slug;
-        source.path = path;
+) -> Result<bool> {
+    let Some(environment) = environments::read(view, tenant, record.environment).await? else { return Ok(false) };
+    if folders::read(view, tenant, record.folder).await?.is_none() {
+        return Ok(false);
     }
-    Ok(())
+    let (_, path) = folders::path_of(view, tenant, record.folder).await?;
+    source.environment = environment.slug;
+    source.path = path;
+    Ok(true)
 }

@@ -3,7 +3,7 @@
 use super::define::for_update;
 use super::{SyncView, Syncs, trigger};
 use crate::domain::access::Scope;
-use crate::domain::id::RunUid;
+use crate::domain::id::{RunUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::{Approval, PlanHash, Run, RunEvent, RunState, RunStep, SyncState, Trigger};
 use crate::domain::{Code, Error, Expected, Result, Timestamp};
@@ -53,39 +53,51 @@ impl Syncs {
             let record = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             let mut wanted = Wanted::read_for_update(&mut tx, ctx.tenant(), record.uid).await?;
             let pending = wanted.pending.take();
-            if pending.is_none() && wanted.running.is_none() {
+            let aside = [wanted.import.take(), wanted.removal.take(), wanted.check.take()];
+            if pending.is_none() && wanted.running.is_none() && aside.iter().all(Option::is_none) {
                 return Err(Error::new(Code::WrongState, "no run is wanted or under way"));
             }
             if let Some(run) = wanted.running {
                 Cancel { run: Some(run) }.write(&mut tx, ctx.tenant(), record.uid).await?;
-            } else {
-                sync_state::delete_due(&mut tx, ctx.tenant(), record.uid);
             }
             if let Some(pending) = pending {
                 let generation = wanted.generation;
                 Attempted { generation }.write(&mut tx, ctx.tenant(), record.uid).await?;
-                cancel_pending(&mut tx, ctx, (record.uid, pending.run), now).await?;
-                wanted.write(&mut tx, ctx.tenant(), record.uid).await?;
+                cancel_pending(&mut tx, ctx.tenant(), (record.uid, pending.run), now).await?;
+                note_cancelled(&mut tx, ctx.tenant(), (record.uid, pending.run), now).await?;
             }
+            for pending in aside.into_iter().flatten() {
+                cancel_pending(&mut tx, ctx.tenant(), (record.uid, pending.run), now).await?;
+            }
+            wanted.write_due(&mut tx, ctx.tenant(), record.uid).await?;
             audit::record(&mut tx, ctx, now, "syncs.cancel", record.uid.to_string()).await?;
         });
         self.reread(ctx, slug).await
     }
 }
 
-async fn cancel_pending(
+/// Ends a run that never began.
+pub(super) async fn cancel_pending(
     tx: &mut Transaction,
-    ctx: &TenantCtx,
-    (sync, uid): (crate::domain::id::SyncUid, RunUid),
+    tenant: TenantUid,
+    (sync, uid): (SyncUid, RunUid),
     now: Timestamp,
 ) -> Result<()> {
-    let key = runs::key(ctx.tenant(), sync, uid);
+    let key = runs::key(tenant, sync, uid);
     let Some(run) = tx.get::<Run>(&key).await? else { return Ok(()) };
     let run = Run { state: RunState::Cancelled, finished_at: Some(now), retry_at: None, ..run };
     tx.put(&key, &run).await?;
     let step = RunStep { at: now, event: RunEvent::Finished { state: RunState::Cancelled } };
-    tx.append(&runs::log(ctx.tenant(), uid), &step).await?;
-    let status = Status::read_for_update(tx, ctx.tenant(), sync).await?;
+    tx.append(&runs::log(tenant, uid), &step).await
+}
+
+async fn note_cancelled(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    (sync, uid): (SyncUid, RunUid),
+    now: Timestamp,
+) -> Result<()> {
+    let status = Status::read_for_update(tx, tenant, sync).await?;
     let state = if status.last_run.is_some() { status.state } else { SyncState::Pending };
-    Status { state, last_run: Some(uid), at: now }.write(tx, ctx.tenant(), sync).await
+    Status { state, last_run: Some(uid), at: now }.write(tx, tenant, sync).await
 }

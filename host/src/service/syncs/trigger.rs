@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::domain::access::Author;
 use crate::domain::id::{ConnectionUid, RunUid, SyncUid, TenantUid};
-use crate::domain::sync::{Run, RunState, Trigger};
-use crate::domain::{Result, Timestamp};
-use crate::records::sync_state::{self, Pending, Wanted};
+use crate::domain::sync::{Run, RunKind, RunState, Trigger};
+use crate::domain::{Code, Error, Result, Timestamp};
+use crate::records::sync_state::{Drift, Pending, Wanted};
 use crate::records::syncs::{self, SyncRecord};
 use crate::records::{Transaction, runs};
 
@@ -40,8 +41,12 @@ pub async fn raise(
     let mut wanted = Wanted::read_for_update(tx, tenant, record.uid).await?;
     wanted.generation += 1;
     let runs_by_itself = record.spec.options.auto_sync || pace == Pace::AtOnce;
-    if !record.is_active() || !runs_by_itself {
+    if !record.is_active() {
         wanted.write(tx, tenant, record.uid).await?;
+        return Ok(None);
+    }
+    if !runs_by_itself {
+        wanted.write_due(tx, tenant, record.uid).await?;
         return Ok(None);
     }
     let of = (tenant, record.uid);
@@ -51,10 +56,10 @@ pub async fn raise(
         None => begin_pending(tx, of, trigger, (wanted.generation, now)).await?,
     };
     pending.at_once |= pace == Pace::AtOnce;
-    sync_state::put_due(tx, tenant, record.uid, due_at(&pending, now));
+    pending.due_at = due_at(&pending, now);
     let run = pending.run;
     wanted.pending = Some(pending);
-    wanted.write(tx, tenant, record.uid).await?;
+    wanted.write_due(tx, tenant, record.uid).await?;
     Ok(Some(run))
 }
 
@@ -68,7 +73,100 @@ async fn begin_pending(
     let run = Run::pending(uid, sync, trigger, generation, now);
     debug_assert_eq!(run.state, RunState::Pending);
     tx.put(&runs::key(tenant, sync, uid), &run).await?;
-    Ok(Pending { run: uid, since: now, at_once: false, not_before: None })
+    Ok(Pending { at_once: false, ..Pending::at_once(uid, now) })
+}
+
+/// A run of another kind, as it is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub kind: RunKind,
+    pub trigger: Trigger,
+    /// On whose behalf it writes secrets.
+    pub author: Option<Author>,
+}
+
+/// Makes an import, a check or a removal wanted at once, and gives its run: the one that is wanted or under way already, where it is of
+/// exactly this kind.
+///
+/// # Errors
+/// `wrong_state` when the sync is paused, is being deleted, or has an import of another priority under way; as
+/// [`Transaction::put`].
+pub async fn ask(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    record: &SyncRecord,
+    Asked { kind, trigger, author }: Asked,
+    now: Timestamp,
+) -> Result<Run> {
+    refuse_resting(record)?;
+    let sync = record.uid;
+    let mut wanted = Wanted::read_for_update(tx, tenant, sync).await?;
+    if let Some(run) = under_way(tx, (tenant, sync), &wanted, kind).await? {
+        if run.kind != kind {
+            return Err(Error::new(Code::WrongState, "an import with the other priority is wanted or under way"));
+        }
+        if let Some(waiting) = slot(&mut wanted, kind) {
+            // One that waits after a failure is tried now.
+            *waiting = Pending::at_once(run.uid, now);
+            wanted.write_due(tx, tenant, sync).await?;
+        }
+        return Ok(run);
+    }
+    let uid = RunUid::generate();
+    let run = Run { kind, author, ..Run::pending(uid, sync, trigger, wanted.generation, now) };
+    tx.put(&runs::key(tenant, sync, uid), &run).await?;
+    *slot(&mut wanted, kind) = Some(Pending::at_once(uid, now));
+    wanted.write_due(tx, tenant, sync).await?;
+    Ok(run)
+}
+
+/// Where a run of this kind waits.
+pub fn slot(wanted: &mut Wanted, kind: RunKind) -> &mut Option<Pending> {
+    match kind {
+        RunKind::Sync => &mut wanted.pending,
+        RunKind::Import { .. } => &mut wanted.import,
+        RunKind::Check => &mut wanted.check,
+        RunKind::Removal => &mut wanted.removal,
+    }
+}
+
+/// Lets the engine ask anew when the next check is due: the sync's interval may be another, or it rested.
+///
+/// # Errors
+/// As [`Transaction::put`].
+pub async fn look_again(tx: &mut Transaction, tenant: TenantUid, sync: SyncUid, now: Timestamp) -> Result<()> {
+    let mut drift = Drift::read_for_update(tx, tenant, sync).await?;
+    if drift.since.is_none() {
+        return Ok(());
+    }
+    drift.look_at(tx, tenant, sync, Some(now));
+    drift.write(tx, tenant, sync).await
+}
+
+fn refuse_resting(record: &SyncRecord) -> Result<()> {
+    match (record.removal, record.pause) {
+        (Some(_), _) => Err(Error::new(Code::WrongState, "the sync is being deleted")),
+        (None, Some(_)) => Err(Error::new(Code::WrongState, "the sync is paused")),
+        (None, None) => Ok(()),
+    }
+}
+
+/// The run of this sort that waits or has begun.
+async fn under_way(
+    tx: &mut Transaction,
+    (tenant, sync): (TenantUid, SyncUid),
+    wanted: &Wanted,
+    kind: RunKind,
+) -> Result<Option<Run>> {
+    let waiting = slot(&mut wanted.clone(), kind).as_ref().map(|pending| pending.run);
+    for uid in waiting.into_iter().chain(wanted.running) {
+        let run = tx.get::<Run>(&runs::key(tenant, sync, uid)).await?;
+        let of_this_sort = |run: &Run| std::mem::discriminant(&run.kind) == std::mem::discriminant(&kind);
+        if let Some(run) = run.filter(of_this_sort) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
 }
 
 /// Somebody asks for a run that is pending already: from now on it is theirs, and waits no longer.
@@ -120,7 +218,7 @@ mod tests {
     }
 
     fn pending() -> Pending {
-        Pending { run: RunUid::generate(), since: at(0), at_once: false, not_before: None }
+        Pending { at_once: false, ..Pending::at_once(RunUid::generate(), at(0)) }
     }
 
     #[test]

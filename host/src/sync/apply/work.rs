@@ -102,6 +102,6 @@ impl Work {
     }
 
     pub(super) fn outcome(&self, result: ItemResult, failure: Option<RunFailure>) -> ItemOutcome {
-        ItemOutcome { key: self.key.clone(), action: self.action, result, failure }
+        ItemOutcome { key: self.key.clone(), action: self.action, result, reason: None, failure }
     }
 }

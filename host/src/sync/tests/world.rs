@@ -15,7 +15,7 @@ use crate::domain::id::{ConnectionUid, Digest, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::plugin::Limits;
 use crate::domain::sync::{Plan, PlanHash, Run, RunFailure, RunState, SyncSpec};
-use crate::domain::{Expected, Result};
+use crate::domain::{Code, Expected, Result};
 use crate::ports::clock::Clock;
 use crate::ports::egress::{EgressAuth, EgressScope};
 use crate::ports::kv::KvStore;
@@ -29,7 +29,7 @@ use crate::service::destinations::Target;
 use crate::service::destinations::{Destinations, OpenDestination};
 use crate::service::environments::{Environments, NewEnvironment};
 use crate::service::folders::{Folders, Place};
-use crate::service::secrets::{SecretChange, Secrets};
+use crate::service::secrets::{ReadOptions, SecretChange, Secrets};
 use crate::service::syncs::{RunView, SyncView, Syncs};
 use crate::store::memory::MemoryStore;
 use crate::sync::{EngineOptions, SyncEngine};
@@ -186,6 +186,20 @@ impl World {
             .expect("a secret");
     }
 
+    /// The value of a secret of `/app` as it is stored, references and all.
+    pub(super) async fn secret(&self, name: &str) -> Option<String> {
+        let options = ReadOptions { values: true, ..ReadOptions::default() };
+        let name = name.parse().expect("a name");
+        let read = Secrets::new(self.core.clone()).read(&self.ctx, &place("prod", "/app"), &name, options).await;
+        match read {
+            Ok(read) => read.value.map(|value| value.expose().clone()),
+            Err(error) => {
+                assert_eq!(error.code(), Code::NotFound);
+                None
+            }
+        }
+    }
+
     pub(super) fn folders(&self) -> Folders {
         Folders::new(self.core.clone())
     }
@@ -200,6 +214,21 @@ impl World {
         let mut spec = spec(id);
         change(&mut spec);
         self.syncs.create(&self.ctx, spec).await.expect("a sync")
+    }
+
+    pub(super) fn spec_of(&self, id: &str, change: impl FnOnce(&mut SyncSpec)) -> SyncSpec {
+        let mut spec = spec(id);
+        change(&mut spec);
+        spec
+    }
+
+    /// Changes the sync `s`.
+    pub(super) async fn change(&self, change: impl Fn(&mut SyncSpec) + Send + Sync) {
+        let change = |mut spec: SyncSpec| {
+            change(&mut spec);
+            spec
+        };
+        self.syncs.update(&self.ctx, &slug("s"), &change, &Expected::Any).await.expect("a sync");
     }
 
     /// Runs now and gives the run as it ended, or as far as it got.
@@ -295,9 +324,11 @@ fn spec(id: &str) -> SyncSpec {
         display_name: id.to_owned(),
         integration: slug("vendor"),
         config: None,
+        parameters: Map::new(),
         source: serde_json::from_str(r#"{"environment":"prod","path":"/app"}"#).expect("a selection"),
         destination: Map::from_iter([("path".to_owned(), Value::from("/app/"))]),
         options: crate::domain::sync::SyncOptions::default(),
+        presentation: None,
     }
 }
 

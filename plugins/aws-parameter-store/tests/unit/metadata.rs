@@ -77,6 +77,11 @@ fn the_generic_members_of_the_infisical_dialect_have_a_place() {
     let fields = metadata().legacy_fields;
     let summary = fields.iter().map(|field| (field.field.as_str(), field.parameter.as_str()));
     let expected = [
+        ("accessId", "accessKeyId"),
+        ("accessToken", "secretAccessKey"),
+        ("accessId", "accessKeyId"),
+        ("accessToken", "secretAccessKey"),
+        ("awsAssumeIamRoleArn", "roleArn"),
         ("region", "region"),
         ("url", "endpoint"),
         ("path", "path"),
@@ -85,6 +90,22 @@ fn the_generic_members_of_the_infisical_dialect_have_a_place() {
         ("app", ""),
     ];
     assert_eq!(summary.collect::<Vec<_>>(), expected);
-    assert_eq!(fields[2].normalise.as_deref(), Some("surroundWithSlashes"));
-    assert_eq!(fields[2].default_value.as_deref(), Some("/"));
+    let methods: Vec<_> = fields.iter().filter_map(|field| field.method.as_deref()).collect();
+    assert_eq!(methods, ["access-key", "access-key", "assume-role", "assume-role", "assume-role"]);
+    assert_eq!(fields[7].normalise.as_deref(), Some("surroundWithSlashes"));
+    assert_eq!(fields[7].default_value.as_deref(), Some("/"));
+}
+
+#[test]
+fn clients_of_infisical_find_their_members() {
+    let names = metadata().infisical.expect("it has names there");
+    let destination = names.destination.as_ref().expect("it is a destination");
+    assert_eq!((names.app.as_str(), destination.slug.as_str()), ("aws", "aws-parameter-store"));
+    let methods: Vec<_> = names.methods.iter().map(|method| method.name.as_str()).collect();
+    assert_eq!(methods, ["access-key", "assume-role"]);
+    let config: Vec<_> = destination.config.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(config, ["region", "path"]);
+    let options: Vec<_> = destination.options.iter().map(|field| field.field.as_str()).collect();
+    assert_eq!(options, ["keyId", "tags"]);
+    assert!(names.methods[1].credentials.iter().any(|field| field.field == "roleArn"));
 }

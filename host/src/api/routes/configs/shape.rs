@@ -1,5 +1,7 @@
 //! Configs and revisions on the wire.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -20,8 +22,9 @@ const REVISION_ID_MAX: usize = 100;
 /// Characters of CA certificates at most.
 const CA_BUNDLE_MAX: usize = 64 << 10;
 /// Members of responses that may be sent back, and `integrationId`, which the path overrules.
-const READ_ONLY: [&str; 10] = [
+const READ_ONLY: [&str; 11] = [
     "id",
+    "openParameters",
     "integrationId",
     "hasAuth",
     "hasAuthMap",
@@ -87,8 +90,14 @@ impl Read for ConfigIn {
         };
         Some(Self(ConnectionChange {
             display_name: Patch::initial(display_name?),
-            entered: Entered { parameters: Patch::initial(parameters?), auth: Patch::initial(auth?), ca_bundle },
+            entered: Entered {
+                parameters: Patch::initial(parameters?),
+                auth: Patch::initial(auth?),
+                ca_bundle,
+                open_parameters: None,
+            },
             sandbox_mode: Patch::initial(sandbox_mode?.map(str::to_owned)),
+            ..ConnectionChange::default()
         }))
     }
 }
@@ -175,6 +184,9 @@ pub(super) struct ConfigOut {
     display_name: Option<String>,
     #[schema(value_type = Object)]
     parameters: Map<String, Value>,
+    /// Names of parameters that each sync chooses for itself; only connections of the Infisical dialect have any.
+    #[schema(example = json!([]))]
+    open_parameters: BTreeSet<String>,
     has_auth: bool,
     has_auth_map: bool,
     auth_method_id: Option<String>,
@@ -205,6 +217,7 @@ impl From<ConnectionView> for ConfigOut {
             integration_id: record.integration.to_string(),
             display_name: record.display_name,
             parameters: masked(&record.draft),
+            open_parameters: record.draft.open_parameters,
             has_auth: record.draft.auth.is_some(),
             has_auth_map: false,
             auth_method_id: record.draft.auth.as_ref().map(|auth| auth.method.clone()),
@@ -259,6 +272,9 @@ pub(super) struct RevisionOut {
     version: u64,
     #[schema(value_type = Object)]
     parameters: Map<String, Value>,
+    /// Names of parameters that each sync chooses for itself.
+    #[schema(example = json!([]))]
+    open_parameters: BTreeSet<String>,
     auth: Option<RevisionAuthOut>,
     #[schema(value_type = Vec<Object>)]
     auth_map: Vec<Value>,
@@ -279,6 +295,7 @@ impl RevisionOut {
             config_id: revision.connection.to_string(),
             version: revision.number,
             parameters: masked(&revision.state),
+            open_parameters: revision.state.open_parameters,
             auth: revision.state.auth.map(RevisionAuthOut::from),
             auth_map: Vec::new(),
             sandbox_mode: revision.state.sandbox_mode.unwrap_or_else(|| "NONE".to_owned()),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::api::fields::{Fields, Patch, Read, read};
+use crate::api::fields::{At, Fields, Patch, Read, read};
 use crate::domain::id::ConnectionUid;
 use crate::domain::name::{Slug, Tag};
 use crate::domain::sync::{
@@ -17,17 +17,21 @@ const DISPLAY_NAME_MAX: usize = 100;
 const ENTRIES_MAX: usize = 1_000;
 /// Characters of a glob, a key, a prefix, a template.
 const TEXT_MAX: usize = 1_000;
+/// Seconds between checks for drift, from five minutes to thirty days.
+const DRIFT_CHECK_INTERVAL_S: std::ops::RangeInclusive<i64> = 300..=2_592_000;
 const CONFIG_RULE: &str = "must be a config's id";
 const PATH_RULE: &str = "must be an absolute folder path, like `/app/db`";
 
 /// Members of an answer that may be sent back, and mean nothing.
-const SHOWN_ONLY: [&str; 13] = [
+const SHOWN_ONLY: [&str; 15] = [
     "uid",
     "state",
     "wantedGeneration",
     "attemptedGeneration",
     "appliedGeneration",
     "lastRun",
+    "lastImport",
+    "drift",
     "lastError",
     "retryAt",
     "waiting",
@@ -53,6 +57,9 @@ pub(super) struct NewSyncSchema {
     /// The config's id; the integration's own connection when it is left out.
     #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20")]
     config: Option<String>,
+    /// What the sync chooses of the parameters that its connection leaves to each sync.
+    #[schema(value_type = Object, example = json!({"region": "eu-west-1"}))]
+    parameters: Option<Value>,
     source: SourceSchema,
     /// The plugin's destination parameters.
     #[schema(value_type = Object, example = json!({"path": "/app/"}))]
@@ -70,6 +77,8 @@ pub(super) struct SyncPatchSchema {
     integration: Option<String>,
     /// `null` means the integration's own connection.
     config: Option<String>,
+    #[schema(value_type = Object)]
+    parameters: Option<Value>,
     source: Option<SourceSchema>,
     #[schema(value_type = Object)]
     destination: Option<Value>,
@@ -110,19 +119,24 @@ struct OptionsSchema {
     /// `OWNED` or `NEVER`.
     #[schema(default = "OWNED")]
     deletion: Option<String>,
-    /// `STOP` or `OVERWRITE`; `IMPORT` is not built yet.
+    /// `STOP`, `OVERWRITE` or `IMPORT`; the last needs `secrets:write`, and a destination whose values can be read.
     #[schema(default = "STOP")]
     on_conflict: Option<String>,
     /// `REPAIR` or `REPORT`.
     #[schema(default = "REPAIR")]
     on_drift: Option<String>,
+    /// How often the destination is looked at for changes that somebody else made: 300 to 2,592,000 seconds, or 0 for
+    /// never; as the host is configured when it is left out. A tenth more or less spreads the load.
+    #[schema(example = 86_400)]
+    drift_check_interval_seconds: Option<u64>,
     /// `FAIL` or `LITERAL`.
     #[schema(default = "FAIL")]
     on_unresolved_reference: Option<String>,
     /// `FAIL` or `SKIP`.
     #[schema(default = "FAIL")]
     on_invalid: Option<String>,
-    /// `OVERWRITE_DESTINATION`; `IMPORT_PRIORITIZE_SOURCE` and `IMPORT_PRIORITIZE_DESTINATION` are not built yet.
+    /// `OVERWRITE_DESTINATION`, `IMPORT_PRIORITIZE_SOURCE` or `IMPORT_PRIORITIZE_DESTINATION`: what the first run does
+    /// with keys that are there already. Those that import need `secrets:write`, and values that can be read.
     initial_sync_behavior: Option<String>,
     /// Whether written values are read back; on the first run only when it is left out.
     verify: Option<bool>,
@@ -144,6 +158,7 @@ impl Read for SyncSpec {
         let display_name = fields.optional("displayName", read::filled_text(DISPLAY_NAME_MAX));
         let integration = fields.required("integration", read::name::<Slug>);
         let config = fields.optional("config", read::parsed::<ConnectionUid>(CONFIG_RULE));
+        let parameters = fields.or("parameters", Map::new(), read::members);
         let source = fields.required("source", read::object::<Selection>);
         let destination = fields.or("destination", Map::new(), read::members);
         let options = fields.optional("options", read::object::<OptionsPatch>);
@@ -154,8 +169,10 @@ impl Read for SyncSpec {
             id,
             integration: integration?,
             config: config?,
+            parameters: parameters?,
             source: source?,
             destination: destination?,
+            presentation: None,
             options: options?.map(|options| options.apply(SyncOptions::default())).unwrap_or_default(),
         })
     }
@@ -188,6 +205,7 @@ pub(super) struct SyncPatch {
     display_name: Option<String>,
     integration: Option<Slug>,
     config: Patch<ConnectionUid>,
+    parameters: Option<Map<String, Value>>,
     source: Option<Selection>,
     destination: Option<Map<String, Value>>,
     options: Option<OptionsPatch>,
@@ -198,6 +216,7 @@ impl Read for SyncPatch {
         let display_name = fields.optional("displayName", read::filled_text(DISPLAY_NAME_MAX));
         let integration = fields.optional("integration", read::name::<Slug>);
         let config = fields.patch("config", read::parsed::<ConnectionUid>(CONFIG_RULE));
+        let parameters = fields.optional("parameters", read::members);
         let source = fields.optional("source", read::object::<Selection>);
         let destination = fields.optional("destination", read::members);
         let options = fields.optional("options", read::object::<OptionsPatch>);
@@ -207,6 +226,7 @@ impl Read for SyncPatch {
             display_name: display_name?,
             integration: integration?,
             config: config?,
+            parameters: parameters?,
             source: source?,
             destination: destination?,
             options: options?,
@@ -226,9 +246,11 @@ impl SyncPatch {
             display_name: self.display_name.clone().unwrap_or(spec.display_name),
             integration: self.integration.clone().unwrap_or(spec.integration),
             config: self.config.clone().apply(spec.config),
+            parameters: self.parameters.clone().unwrap_or(spec.parameters),
             source: self.source.clone().unwrap_or(spec.source),
             destination: self.destination.clone().unwrap_or(spec.destination),
             options,
+            presentation: spec.presentation,
         }
     }
 }
@@ -240,6 +262,7 @@ struct OptionsPatch {
     deletion: Option<Deletion>,
     on_conflict: Option<OnConflict>,
     on_drift: Option<OnDrift>,
+    drift_check_interval_seconds: Patch<u64>,
     on_unresolved_reference: Option<OnUnresolvedReference>,
     on_invalid: Option<OnInvalid>,
     initial_sync_behavior: Patch<InitialSync>,
@@ -260,6 +283,7 @@ impl Read for OptionsPatch {
             [("STOP", OnConflict::Stop), ("OVERWRITE", OnConflict::Overwrite), ("IMPORT", OnConflict::Import)];
         let on_conflict = fields.optional("onConflict", words(on_conflict));
         let on_drift = fields.optional("onDrift", words([("REPAIR", OnDrift::Repair), ("REPORT", OnDrift::Report)]));
+        let drift_check_interval_seconds = fields.patch("driftCheckIntervalSeconds", drift_check_interval);
         let unresolved = [("FAIL", OnUnresolvedReference::Fail), ("LITERAL", OnUnresolvedReference::Literal)];
         let on_unresolved_reference = fields.optional("onUnresolvedReference", words(unresolved));
         let on_invalid = fields.optional("onInvalid", words([("FAIL", OnInvalid::Fail), ("SKIP", OnInvalid::Skip)]));
@@ -281,6 +305,7 @@ impl Read for OptionsPatch {
             deletion: deletion?,
             on_conflict: on_conflict?,
             on_drift: on_drift?,
+            drift_check_interval_seconds: drift_check_interval_seconds?,
             on_unresolved_reference: on_unresolved_reference?,
             on_invalid: on_invalid?,
             initial_sync_behavior: initial_sync_behavior?,
@@ -301,6 +326,7 @@ impl OptionsPatch {
             deletion: self.deletion.unwrap_or(options.deletion),
             on_conflict: self.on_conflict.unwrap_or(options.on_conflict),
             on_drift: self.on_drift.unwrap_or(options.on_drift),
+            drift_check_interval_seconds: self.drift_check_interval_seconds.apply(options.drift_check_interval_seconds),
             on_unresolved_reference: self.on_unresolved_reference.unwrap_or(options.on_unresolved_reference),
             on_invalid: self.on_invalid.unwrap_or(options.on_invalid),
             initial_sync_behavior: self.initial_sync_behavior.apply(options.initial_sync_behavior),
@@ -314,10 +340,16 @@ impl OptionsPatch {
     }
 }
 
+fn drift_check_interval(at: &At<'_>, value: Value) -> Option<u64> {
+    if value.as_u64() == Some(0) {
+        return Some(0);
+    }
+    let seconds = read::integer(DRIFT_CHECK_INTERVAL_S)(at, value)?;
+    u64::try_from(seconds).ok()
+}
+
 /// One of a few words, in any case; `UNSPECIFIED` is none of them.
-fn words<T: Copy, const N: usize>(
-    options: [(&'static str, T); N],
-) -> impl Fn(&crate::api::fields::At<'_>, Value) -> Option<T> {
+fn words<T: Copy, const N: usize>(options: [(&'static str, T); N]) -> impl Fn(&At<'_>, Value) -> Option<T> {
     move |at, value| read::one_of(&options, at, value)
 }
 

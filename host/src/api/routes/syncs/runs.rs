@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::Nothing;
 use super::shown::{BlockOut, ChangeOut, word};
 use crate::api::auth::Authorized;
-use crate::api::auth::scopes::{SyncsRead, SyncsRun};
+use crate::api::auth::scopes::{SyncsImport, SyncsRead, SyncsRun};
 use crate::api::etag::Tagged;
 use crate::api::extract::{Json, Path, Paths};
 use crate::api::fields::{Fields, Read, read};
@@ -26,12 +27,19 @@ use crate::api::state::ApiState;
 use crate::domain::Timestamp;
 use crate::domain::id::RunUid;
 use crate::domain::name::Slug;
-use crate::domain::sync::{ItemOutcome, PlanCounts, PlanHash, RemoteCalls, Run, RunEvent, RunFailure, RunStep};
+use crate::domain::sync::{
+    Imported, ItemOutcome, PlanCounts, PlanHash, Priority, RemoteCalls, Run, RunEvent, RunFailure, RunKind, RunStep,
+};
 use crate::service::context::TenantCtx;
 use crate::service::syncs::{RunView, Syncs};
 
 pub(super) fn routes() -> Routes {
-    Routes::new().add(routes!(list, start)).add(routes!(read_one)).add(routes!(events))
+    Routes::new()
+        .add(routes!(list, start))
+        .add(routes!(import))
+        .add(routes!(check))
+        .add(routes!(read_one))
+        .add(routes!(events))
 }
 
 /// Why something failed.
@@ -72,6 +80,9 @@ impl From<RunFailure> for ErrorOut {
 pub(super) struct RunOut {
     #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22")]
     id: String,
+    /// `SYNC`, `IMPORT`, `CHECK` or `REMOVAL`.
+    #[schema(example = "SYNC")]
+    kind: &'static str,
     /// `PENDING`, `RUNNING`, `BLOCKED`, `SUCCEEDED`, `PARTIAL`, `FAILED` or `CANCELLED`.
     #[schema(example = "SUCCEEDED")]
     state: Value,
@@ -90,6 +101,8 @@ pub(super) struct RunOut {
     blocked: Option<BlockOut>,
     /// Who approved the plan, and when.
     approval: Option<ApprovalOut>,
+    /// What it brought from the destination into the source.
+    imported: Option<ImportedOut>,
     error: Option<ErrorOut>,
     /// The digest of the plugin that did it.
     plugin_digest: Option<String>,
@@ -102,6 +115,30 @@ pub(super) struct RunOut {
     /// When it is tried again.
     #[schema(example = json!(null))]
     retry_at: Option<i64>,
+}
+
+/// That values came into the source, all at once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RunImport)]
+struct ImportedOut {
+    /// Whose values win: `SOURCE` or `DESTINATION`.
+    #[schema(example = "SOURCE")]
+    prioritize: Value,
+    /// New secrets and new versions.
+    #[schema(example = 2)]
+    secrets: u64,
+    /// Keys that were left; each stands among the outcomes with its reason.
+    #[schema(example = 1)]
+    left: u64,
+    #[schema(example = 1_760_000_000_000_i64)]
+    at: i64,
+}
+
+impl From<Imported> for ImportedOut {
+    fn from(Imported { at, prioritize, secrets, left }: Imported) -> Self {
+        Self { prioritize: word(&prioritize), secrets, left, at: at.unix_ms() }
+    }
 }
 
 /// An approval.
@@ -119,6 +156,12 @@ impl From<Run> for RunOut {
     fn from(run: Run) -> Self {
         Self {
             id: run.uid.to_string(),
+            kind: match run.kind {
+                RunKind::Sync => "SYNC",
+                RunKind::Import { .. } => "IMPORT",
+                RunKind::Check => "CHECK",
+                RunKind::Removal => "REMOVAL",
+            },
             state: word(&run.state),
             trigger: word(&run.trigger),
             generation: run.generation,
@@ -131,6 +174,7 @@ impl From<Run> for RunOut {
                 approver: approval.approver,
                 approved_at: approval.approved_at.unix_ms(),
             }),
+            imported: run.imported.map(ImportedOut::from),
             error: run.failure.map(ErrorOut::from),
             plugin_digest: run.plugin_digest.map(|digest| digest.to_string()),
             created_at: run.created_at.unix_ms(),
@@ -153,19 +197,24 @@ struct OutcomeOut {
     /// `OK`, `UNCHANGED`, `FAILED`, `UNKNOWN`, `NOT_ATTEMPTED` or `LEFT`.
     #[schema(example = "OK")]
     result: Value,
-    /// Why it failed, in words.
+    /// Why it failed, or why an import brought it in or left it, in words.
     #[schema(example = json!(null))]
     detail: Option<String>,
+    /// Why an import brought it in or left it, for programs.
+    #[schema(example = json!(null))]
+    reason_code: Option<Value>,
     error: Option<ErrorOut>,
 }
 
 impl From<ItemOutcome> for OutcomeOut {
     fn from(outcome: ItemOutcome) -> Self {
+        let why = outcome.reason.map(|reason| reason.text().to_owned());
         Self {
             key: outcome.key,
             action: word(&outcome.action),
             result: word(&outcome.result),
-            detail: outcome.failure.as_ref().map(|failure| failure.message.clone()),
+            detail: outcome.failure.as_ref().map(|failure| failure.message.clone()).or(why),
+            reason_code: outcome.reason.map(|reason| word(&reason)),
             error: outcome.failure.map(ErrorOut::from),
         }
     }
@@ -231,6 +280,63 @@ async fn start(
     Json(RunIn { plan_hash }): Json<RunIn>,
 ) -> Result<Response, Problem> {
     let run = state.services.syncs.run(&ctx, &sync, plan_hash).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(RunOut::from(run))).into_response())
+}
+
+/// An import to be made.
+#[derive(ToSchema)]
+#[schema(as = ImportIn, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents what `ImportIn` reads")]
+struct ImportInSchema {
+    /// Whose value wins where source and destination differ: `SOURCE` or `DESTINATION`.
+    #[schema(example = "SOURCE")]
+    prioritize: String,
+}
+
+struct ImportIn {
+    prioritize: Priority,
+}
+
+impl Read for ImportIn {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        const PRIORITIES: [(&str, Priority); 2] =
+            [("SOURCE", Priority::Source), ("DESTINATION", Priority::Destination)];
+        let prioritize = fields.required("prioritize", read::choice(&PRIORITIES));
+        Some(Self { prioritize: prioritize? })
+    }
+}
+
+/// Bring values of the destination into the source as new secrets and versions, all at once; the destination stays as it is.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/syncs/{sync}:import", operation_id = "syncs.import", tag = "syncs",
+    security(("bearer" = ["syncs:run", "secrets:write"])), request_body = ImportInSchema,
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("sync" = String, Path, description = "The sync's id")),
+    responses((status = 202, description = "The run that does it", body = RunOut),
+        (status = 409, description = "The sync is paused, is being deleted, or imports with the other priority")))]
+async fn import(
+    State(state): State<ApiState>,
+    ctx: Authorized<SyncsImport>,
+    Path(sync): Path<Slug>,
+    Json(ImportIn { prioritize }): Json<ImportIn>,
+) -> Result<Response, Problem> {
+    let run = state.services.syncs.import(&ctx, &sync, prioritize).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(RunOut::from(run))).into_response())
+}
+
+/// Look for keys of this sync that somebody else changed; where the sync repairs drift, a run follows.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/syncs/{sync}:check", operation_id = "syncs.check", tag = "syncs",
+    security(("bearer" = ["syncs:run"])), request_body(content = Option<Nothing>),
+    params(("tenant" = String, Path, description = "The tenant's id"),
+        ("sync" = String, Path, description = "The sync's id")),
+    responses((status = 202, description = "The run that does it", body = RunOut),
+        (status = 409, description = "The sync is paused, or is being deleted")))]
+async fn check(
+    State(state): State<ApiState>,
+    ctx: Authorized<SyncsRun>,
+    Path(sync): Path<Slug>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Response, Problem> {
+    let run = state.services.syncs.check_drift(&ctx, &sync).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(RunOut::from(run))).into_response())
 }
 
@@ -328,6 +434,7 @@ fn event(sequence: u64, step: RunStep) -> Event {
         RunEvent::Resolved { secrets } => ("resolved", json!({"secrets": secrets})),
         RunEvent::Observed { entries } => ("observed", json!({"entries": entries})),
         RunEvent::Planned { plan_hash, counts } => ("planned", json!({"planHash": plan_hash, "counts": counts})),
+        RunEvent::Imported { secrets, left } => ("imported", json!({"secrets": secrets, "left": left})),
         RunEvent::Items { outcomes } => {
             let outcomes: Vec<OutcomeOut> = outcomes.into_iter().map(OutcomeOut::from).collect();
             ("items", json!({"outcomes": outcomes}))

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::runs::{ErrorOut, RunOut};
 use crate::domain::sync::{Block, BlockReason, PlanCounts, PlanItem};
 use crate::records::syncs::Pause;
-use crate::service::syncs::{Preview, SyncView, Waiting};
+use crate::service::syncs::{DriftView, ImportView, Preview, SyncView, Waiting};
 
 /// A sync and how it stands.
 #[derive(Serialize, ToSchema)]
@@ -25,6 +25,9 @@ pub(super) struct SyncOut {
     /// Null: the integration's own connection.
     #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20")]
     config: Option<String>,
+    /// What it chooses of the parameters that its connection leaves to each sync.
+    #[schema(value_type = Object, example = json!({}))]
+    parameters: Value,
     /// Which secrets are carried; the path is the folder's present one.
     #[schema(value_type = Object, example = json!({"environment": "prod", "path": "/app", "recursive": false}))]
     source: Value,
@@ -51,7 +54,12 @@ pub(super) struct SyncOut {
     retry_at: Option<i64>,
     /// What a pending run waits for; null when it waits for nothing but its turn.
     waiting: Option<WaitingOut>,
+    /// The last run that made the destination match, or is about to.
     last_run: Option<RunOut>,
+    /// The last import, asked for by itself or done by the first run.
+    last_import: Option<ImportOut>,
+    /// What the last look at the destination told of keys that somebody else changed; null before the first one.
+    drift: Option<DriftOut>,
     /// Why the last run did not succeed.
     last_error: Option<ErrorOut>,
     #[schema(example = 1_760_000_000_000_i64)]
@@ -70,6 +78,7 @@ impl From<SyncView> for SyncOut {
             display_name: spec.display_name,
             integration: spec.integration.to_string(),
             config: spec.config.map(|config| config.to_string()),
+            parameters: Value::Object(spec.parameters),
             source: word(&spec.source),
             destination: Value::Object(spec.destination),
             options: word(&spec.options),
@@ -83,6 +92,8 @@ impl From<SyncView> for SyncOut {
             waiting: view.waiting.map(WaitingOut::from),
             last_error: last_run.as_ref().and_then(|run| run.failure.clone()).map(ErrorOut::from),
             last_run: last_run.map(RunOut::from),
+            last_import: view.last_import.map(ImportOut::from),
+            drift: DriftOut::of(view.drift),
             created_at: record.created_at.unix_ms(),
             modified_at: record.modified_at.unix_ms(),
         }
@@ -106,6 +117,73 @@ struct WaitingOut {
 impl From<Waiting> for WaitingOut {
     fn from(waiting: Waiting) -> Self {
         Self { reason: word(&waiting.reason), detail: waiting.reason.text(), until: waiting.until.unix_ms() }
+    }
+}
+
+/// How an import stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncImport)]
+pub(super) struct ImportOut {
+    #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22")]
+    run: String,
+    /// Whose values win: `SOURCE` or `DESTINATION`.
+    #[schema(example = "SOURCE")]
+    prioritize: Value,
+    /// `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED` or `CANCELLED`.
+    #[schema(example = "SUCCEEDED")]
+    state: Value,
+    /// Why it failed, or what keeps it.
+    #[schema(example = json!(null))]
+    detail: Option<String>,
+    /// When the values came in; else when it ended, began or was asked for.
+    #[schema(example = 1_760_000_000_000_i64)]
+    at: i64,
+    /// New secrets and new versions.
+    #[schema(example = 2)]
+    secrets: u64,
+    /// Keys that were left; the run tells why.
+    #[schema(example = 1)]
+    left: u64,
+}
+
+impl From<ImportView> for ImportOut {
+    fn from(import: ImportView) -> Self {
+        Self {
+            run: import.run.to_string(),
+            prioritize: word(&import.prioritize),
+            state: word(&import.state),
+            detail: import.message,
+            at: import.at.unix_ms(),
+            secrets: import.secrets,
+            left: import.left,
+        }
+    }
+}
+
+/// Keys that somebody else changed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncDrift)]
+pub(super) struct DriftOut {
+    /// When the destination was last looked at, by a run or a check.
+    #[schema(example = 1_760_000_000_000_i64)]
+    checked_at: Option<i64>,
+    /// How many keys differ from what was written, and are left so.
+    #[schema(example = 1)]
+    count: u64,
+    /// The first 100 of them.
+    #[schema(example = json!(["DATABASE_URL"]))]
+    keys: Vec<String>,
+    /// The last check that ended.
+    last_check: Option<RunOut>,
+}
+
+impl DriftOut {
+    fn of(DriftView { checked_at, count, keys, check }: DriftView) -> Option<Self> {
+        let checked_at = checked_at.map(crate::domain::Timestamp::unix_ms);
+        let last_check = check.map(RunOut::from);
+        (checked_at.is_some() || last_check.is_some()).then_some(Self { checked_at, count, keys, last_check })
     }
 }
 
@@ -149,7 +227,7 @@ pub(super) struct ChangeOut {
     /// The mapped key, without the destination's prefix.
     #[schema(example = "DATABASE_URL")]
     key: String,
-    /// `CREATE`, `UPDATE`, `DELETE`, `ADOPT`, `CONFLICT`, `DRIFT`, `RELEASE`, `FORGET`, `KEEP` or `SKIP`.
+    /// `CREATE`, `UPDATE`, `DELETE`, `ADOPT`, `IMPORT`, `CONFLICT`, `DRIFT`, `RELEASE`, `FORGET`, `KEEP` or `SKIP`.
     #[schema(example = "CREATE")]
     action: Value,
     /// For people.

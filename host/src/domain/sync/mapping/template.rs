@@ -62,6 +62,26 @@ impl Template {
         });
         parts.collect()
     }
+
+    /// The text before the first name, all the text that is not name, and how often the name stands in it.
+    pub(super) fn around_names(&self, environment: &str) -> (String, String, usize) {
+        let (mut before, mut fixed, mut names) = (String::new(), String::new(), 0);
+        for part in &self.0 {
+            let text = match part {
+                Part::Text(text) => text.as_str(),
+                Part::Environment => environment,
+                Part::SecretKey => {
+                    names += 1;
+                    continue;
+                }
+            };
+            fixed.push_str(text);
+            if names == 0 {
+                before.push_str(text);
+            }
+        }
+        (before, fixed, names)
+    }
 }
 
 #[cfg(test)]
