@@ -158,7 +158,7 @@ async fn life_of_an_integration(client: &Client, bed: &AwsBed, project: &str, ou
     })
     .await;
     call(client, Method::DELETE, &format!("{one}?shouldDeleteIntegrationSecrets=true"), None).await;
-    assert_eq!(values(bed, &path).await, [foreign.clone()]);
+    assert_eq!(values(bed, &path).await, std::slice::from_ref(&foreign));
     let all = call(client, Method::GET, &format!("/api/v1/workspace/{project}/integrations"), None).await;
     assert_eq!(all["integrations"], json!([]));
 }

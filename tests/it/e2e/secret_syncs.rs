@@ -82,7 +82,7 @@ async fn a_secret_sync_reaches_parameter_store_and_takes_back_what_it_wrote() {
     call(client, Method::POST, &format!("{sync}/remove-secrets"), Some(&json!({}))).await.expect(200);
     let removed = ended(client, &sync, "removeStatus").await;
     assert_eq!(removed["removeStatus"], "succeeded", "{removed:#}");
-    assert_eq!(found(bed, &path).await, [foreign.clone()]);
+    assert_eq!(found(bed, &path).await, std::slice::from_ref(&foreign));
 
     call(client, Method::POST, &format!("{sync}/sync-secrets"), None).await.expect(200);
     let again = ended(client, &sync, "syncStatus").await;

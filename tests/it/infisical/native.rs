@@ -10,10 +10,9 @@ mod terraform;
 
 use std::sync::Arc;
 
-use keyferry::service::context::Core;
-use keyferry::sync::{EngineOptions, SyncEngine};
+use keyferry::sync::SyncEngine;
 use keyferry_tests::api::{Answer, TestApi};
-use keyferry_tests::shelf::{Shelf, WaitingClock};
+use keyferry_tests::shelf::Shelf;
 use serde_json::{Value, json};
 
 const AUTH: &str = "/api/v1/integration-auth";
@@ -72,10 +71,7 @@ impl World {
     async fn new() -> Self {
         let shelf = Shelf::default();
         let api = TestApi::running(Arc::new(shelf.clone())).await;
-        let core = Core { clock: Arc::new(WaitingClock(api.clock.clone())), ..api.services.core.clone() };
-        let destinations = Arc::new(api.services.connections.clone());
-        let engine = SyncEngine::open(core, destinations, EngineOptions::default()).await.expect("an engine");
-        api.services.syncs.plan_with(Arc::new(engine.clone()));
+        let engine = api.engine().await;
         api.plugin(&metadata()).await;
         let made = api.admin().post("/v1/tenants", &json!({"id": "acme"})).await.expect(201);
         let project = made.text_at("/uid");

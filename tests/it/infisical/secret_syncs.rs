@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyferry::service::context::Core;
-use keyferry::sync::{EngineOptions, SyncEngine};
+use keyferry::sync::SyncEngine;
 use keyferry_tests::api::{Answer, TestApi};
 use keyferry_tests::fake_plugins;
-use keyferry_tests::shelf::{Shelf, WaitingClock};
+use keyferry_tests::shelf::Shelf;
 use serde_json::{Value, json};
 
 const SYNCS: &str = "/api/v1/secret-syncs/shelf-store";
@@ -41,10 +40,7 @@ impl World {
     async fn new() -> Self {
         let on_shelf = Shelf::default();
         let api = TestApi::running(Arc::new(on_shelf.clone())).await;
-        let core = Core { clock: Arc::new(WaitingClock(api.clock.clone())), ..api.services.core.clone() };
-        let destinations = Arc::new(api.services.connections.clone());
-        let engine = SyncEngine::open(core, destinations, EngineOptions::default()).await.expect("an engine");
-        api.services.syncs.plan_with(Arc::new(engine.clone()));
+        let engine = api.engine().await;
         api.tenant("acme").await;
         api.plugin(&shelf()).await;
         api.admin().post("/v1/tenants/acme/environments", &json!({"slug": "prod"})).await.expect(201);

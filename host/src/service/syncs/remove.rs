@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::define::for_update;
-use super::read::viewed;
 use super::run::cancel_pending;
 use super::trigger::{self, Asked, Pace};
 use super::{SyncView, Syncs};
