@@ -9,12 +9,13 @@ use crate::domain::id::{ConnectionUid, TenantUid};
 
 /// Assumed when a vendor throttles a connection whose plugin gives no hint.
 const FIRST_RATE_PER_S: f64 = 5.0;
-const RATE_MIN_PER_S: f64 = 0.1;
+/// A vendor that cannot take even this is left to the backoff of the run.
+const RATE_MIN_PER_S: f64 = 0.5;
 /// What is left of the rate after the vendor throttled.
 const LOWERED: f64 = 0.5;
-/// What a quiet minute adds, as a share of the rate.
+/// What becomes of the rate after a while without throttling.
 const RAISED: f64 = 1.25;
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_secs(5);
 /// Throttled answers that come so close together are to requests that were under way together: one wish, not several.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
@@ -117,7 +118,7 @@ impl TokenBucket {
         self.closed_until = self.closed_until.max(now.after(retry_after.unwrap_or_default()));
     }
 
-    /// A quarter more for each quiet minute, until the hint is reached again.
+    /// A quarter more for each quiet while, until the hint is reached again.
     fn recover(&mut self, now: Timestamp) {
         while let Some(lowered) = self.lowered_per_s.filter(|_| now.since(self.adjusted) >= QUIET) {
             let raised = lowered * RAISED;
@@ -159,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn throttling_halves_the_rate_and_quiet_minutes_raise_it_again() {
+    fn throttling_halves_the_rate_and_quiet_raises_it_again() {
         let mut bucket = TokenBucket::new(Some(8.0), at(0));
         bucket.throttled(None, at(0));
         bucket.throttled(None, at(1_000));
         assert_eq!(bucket.rate_per_s(), Some(2.0));
-        bucket.recover(at(61_000));
+        bucket.recover(at(6_000));
         assert_eq!(bucket.rate_per_s(), Some(2.5));
         bucket.recover(at(3_600_000));
         assert_eq!(bucket.rate_per_s(), Some(8.0));

@@ -79,20 +79,20 @@ async fn postponements(client: &Client, run: &Value) -> Vec<Value> {
 #[tokio::test]
 async fn throttled_writes_are_all_made_and_none_of_them_twice() {
     const THROTTLED: usize = 12;
-    let aws = Aws::start(60).await;
+    let aws = Aws::start(30).await;
     aws.proxy.fail(PUT, THROTTLED, Fault::AwsThrottling);
     let run = aws.client().run("app").await;
-    assert_eq!(aws.proxy.count(PUT), (THROTTLED, 60), "{run:#}");
-    assert_run(&run, "SUCCEEDED", 72);
-    assert_eq!(count(&run, "create"), 60);
+    assert_eq!(aws.proxy.count(PUT), (THROTTLED, 30), "{run:#}");
+    assert_run(&run, "SUCCEEDED", 42);
+    assert_eq!(count(&run, "create"), 30);
     let outcomes = run["outcomes"].as_array().expect("a list");
-    assert_eq!(outcomes.len(), 60);
+    assert_eq!(outcomes.len(), 30);
     assert!(outcomes.iter().all(|outcome| outcome["result"] == "OK"), "{run:#}");
     let metrics = aws.client().metrics().await.text;
     for line in [
         format!("keyferry_sync_throttles_total {THROTTLED}"),
-        r#"keyferry_sync_requests_total{kind="write"} 72"#.to_owned(),
-        r#"keyferry_sync_keys_total{action="CREATE",result="OK"} 60"#.to_owned(),
+        r#"keyferry_sync_requests_total{kind="write"} 42"#.to_owned(),
+        r#"keyferry_sync_keys_total{action="CREATE",result="OK"} 30"#.to_owned(),
     ] {
         assert!(metrics.lines().any(|shown| shown == line), "{line}\n{metrics}");
     }

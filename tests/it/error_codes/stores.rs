@@ -8,6 +8,8 @@ use uuid::Uuid;
 use super::Told;
 
 const TENANT: &str = "/v1/tenants/acme";
+/// What lies in the tenant's own range.
+const ENVIRONMENTS: &str = "/v1/tenants/acme/environments";
 const KEYS: &str = "/v1/tenants/acme/apiKeys";
 
 async fn acme() -> (TestApi, Uuid) {
@@ -45,10 +47,12 @@ pub(super) async fn sent_while_under_way() -> Told {
     Told::Problem(second)
 }
 
+/// The keys are open already: they are damaged too.
 pub(super) async fn damaged_records() -> Told {
     let (api, tenant) = acme().await;
+    api.admin().get(ENVIRONMENTS).await.expect(200);
     api.store.damage(tenant.as_bytes()).await;
-    Told::Problem(api.admin().get(TENANT).await)
+    Told::Problem(api.admin().get(ENVIRONMENTS).await)
 }
 
 /// The keys are opened anew, as after a start.
@@ -56,5 +60,5 @@ pub(super) async fn damaged_keys() -> Told {
     let (api, tenant) = acme().await;
     api.store.damage(tenant.as_bytes()).await;
     api.services.core.records.forget_sealer(keyferry::domain::id::TenantUid::from_bytes(tenant.into_bytes()));
-    Told::Problem(api.admin().get(TENANT).await)
+    Told::Problem(api.admin().get(ENVIRONMENTS).await)
 }
