@@ -64,7 +64,8 @@ async fn a_config_is_made_as_printed_and_shows_no_credential() {
             "auth": {"integrationAuthMetadataId": "access-key", "level": "APPLICATION", "grantedScopes": []},
             "authMapEntries": [], "caBundle": null, "sandboxMode": "NONE", "sandboxVariant": null,
             "publishedRevisionId": null, "publishedVersion": null, "lastVerification": null, "createdBy": identity,
-            "createdAt": 1_800_000_000_000_i64, "modifiedAt": 1_800_000_000_000_i64})
+            "createdAt": 1_800_000_000_000_i64, "openParameters": [],
+            "modifiedAt": 1_800_000_000_000_i64})
     );
     let read = api.admin().get(&path).await.expect(200);
     assert_eq!(read.json, made.json);
