@@ -65,9 +65,10 @@ scenarios! {
     InvalidRequest: requests::invalid;
     MalformedBody: requests::malformed;
     InvalidPageToken: requests::page_token;
-    NotSupported: syncs::not_built;
+    NotSupported: plugins::user_level;
     ConfigTestUnsupported: plugins::untestable;
     PluginSettingsMissing: plugins::without_settings;
+    ImportUnsupported: syncs::import_of_a_whole_tree;
     ReferenceUnresolved: syncs::reference_to_nothing;
     CredentialRebindRefused: plugins::rebound;
     ComponentRejected: plugins::no_component;

@@ -51,6 +51,20 @@ pub(super) async fn not_granted() -> Told {
     Told::Problem(api.admin().post(ACTIVATE, &json!({})).await)
 }
 
+pub(super) async fn user_level() -> Told {
+    let (api, _) = start().await;
+    let mut metadata = parameter_store();
+    for method in metadata["configMetadata"]["authMetadata"].as_array_mut().expect("it has methods") {
+        method["supportedLevels"] = json!(["APPLICATION", "USER"]);
+    }
+    api.plugin(&metadata).await;
+    let config = json!({"parameters": {"region": "us-east-1"}, "auth": {"integrationAuthMetadataId": "access-key",
+        "level": "USER", "parameters": {"accessKeyId": "AKIAEXAMPLE", "secretAccessKey": RIGHT}}});
+    let made = api.admin().post(&format!("{STORE}/configs"), &config).await.expect(201);
+    let query = json!({"scope": "CONNECTION", "parameter": "region"});
+    Told::Problem(api.admin().post(&format!("{STORE}/configs/{}:choices", made.text_at("/id")), &query).await)
+}
+
 pub(super) async fn untestable() -> Told {
     let (api, _) = with_store().await;
     Told::Problem(api.admin().post(&format!("{STORE}:verifyConfig"), &json!({})).await)

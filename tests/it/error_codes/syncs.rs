@@ -13,11 +13,12 @@ async fn with_sync(value: &str) -> World {
     world
 }
 
-pub(super) async fn not_built() -> Told {
+pub(super) async fn import_of_a_whole_tree() -> Told {
     let world = World::new().await;
     world.set("A", "1").await;
     let mut sync = world.sync();
     sync["options"] = json!({"onConflict": "IMPORT"});
+    sync["source"]["recursive"] = json!(true);
     Told::Problem(world.post("", &sync).await)
 }
 

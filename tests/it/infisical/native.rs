@@ -45,6 +45,8 @@ fn metadata() -> Value {
             {"name": "tags", "type": "Json"}],
         "sync": {"reads": "VALUES", "deletes": true, "batchSize": 10, "concurrency": 2},
         "egress": [{"id": "api", "host": "api.{region}.example.com", "methods": ["POST"],
+                    "signing": {"service": "parameters", "region": "{region}"}},
+                   {"id": "other", "host": "{endpoint}", "methods": ["POST"],
                     "signing": {"service": "parameters", "region": "{region}"}}],
         "legacyNames": ["cloud-parameter"],
         "legacyFields": [

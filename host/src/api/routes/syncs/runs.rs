@@ -306,7 +306,9 @@ impl Read for ImportIn {
     }
 }
 
-/// Bring values of the destination into the source as new secrets and versions, all at once; the destination stays as it is.
+/// Bring values of the destination into the source.
+///
+/// They become new secrets and versions, all at once; the destination stays as it is.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/syncs/{sync}:import", operation_id = "syncs.import", tag = "syncs",
     security(("bearer" = ["syncs:run", "secrets:write"])), request_body = ImportInSchema,
     params(("tenant" = String, Path, description = "The tenant's id"),
