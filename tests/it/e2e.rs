@@ -13,7 +13,7 @@ mod throttle;
 use serde_json::Value;
 
 /// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_keyferry-under-test");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_keyferry-under-test");
 
 /// So many secrets, with values that must not be taken apart anywhere.
 fn secrets(range: std::ops::Range<usize>) -> Vec<(String, String)> {

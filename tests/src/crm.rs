@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Items of a page.
+/// Items of a page, usually.
 const PAGE: usize = 2;
 
 /// A key whose value the vendor refuses, with an answer that repeats what it was sent.
@@ -22,6 +22,8 @@ pub const REFUSED: &str = "REFUSED";
 #[derive(Debug, Default)]
 struct Held {
     api_key: String,
+    /// Items of a page.
+    page: usize,
     /// Value and revision.
     variables: BTreeMap<String, (String, u64)>,
     requests: Vec<String>,
@@ -39,9 +41,14 @@ pub struct Crm {
 }
 
 impl Crm {
-    /// Starts a server that knows one key.
+    /// Starts a server that knows one key, and whose pages are so small that few items take several.
     pub async fn start(api_key: &str) -> Self {
-        let held: Shared = Arc::new(Mutex::new(Held { api_key: api_key.to_owned(), ..Held::default() }));
+        Self::with_pages(api_key, PAGE).await
+    }
+
+    /// The same with so many items to a page.
+    pub async fn with_pages(api_key: &str, page: usize) -> Self {
+        let held: Shared = Arc::new(Mutex::new(Held { api_key: api_key.to_owned(), page, ..Held::default() }));
         let router = Router::new()
             .route("/v1/me", get(async || axum::Json(json!({"id": "crm-1", "name": "Ann's CRM"}))))
             .route("/v1/variables", get(list))
@@ -56,6 +63,15 @@ impl Crm {
         Self { origin, held, server }
     }
 
+    /// The documented example of an integration, for this server.
+    ///
+    /// # Panics
+    /// When the example is no JSON.
+    #[must_use]
+    pub fn integration(&self, api_key: &str) -> Value {
+        integration_at(&self.origin, api_key)
+    }
+
     /// What is stored.
     #[must_use]
     pub fn variables(&self) -> BTreeMap<String, String> {
@@ -68,11 +84,35 @@ impl Crm {
         lock(&self.held).variables.insert(key.to_owned(), (value.to_owned(), 1));
     }
 
-    /// Methods and paths of the accepted requests since the last question.
+    /// Methods, paths and queries of the accepted requests since the last question.
     #[must_use]
     pub fn take_requests(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.held).requests)
     }
+}
+
+/// The documented integration, for a vendor at `origin`.
+///
+/// # Panics
+/// Never: the document is constant.
+#[must_use]
+pub fn integration_at(origin: &str, api_key: &str) -> Value {
+    let example = r#"
+{"id":"custom_crm","displayName":"CRM","plugin":"http",
+ "configMetadata":{
+   "parametersMetadata":[{"name":"baseUrl","displayName":"Base URL","type":"String","typeName":"origin","required":true,"defaultValue":"https://crm.example.com"}],
+   "authMetadata":[{"id":"key","displayName":"API key","type":"API_KEY","configTestSupported":true,"authSettings":{"parameters":{"header":"X-Api-Key"}},
+                "parametersMetadata":[{"name":"apiKey","displayName":"API key","secret":true,"required":true}]}]},
+ "pluginSettings":{
+   "verify":{"method":"GET","url":"{{baseUrl}}/v1/me","account":{"id":"/id","displayName":"/name"}},
+   "list":{"method":"GET","url":"{{baseUrl}}/v1/variables?cursor={{cursor}}","items":"/items","key":"/name","value":"/value","version":"/etag","next":"/next"},
+   "put":{"method":"PUT","url":"{{baseUrl}}/v1/variables/{{key}}","json":{"value":"{{value}}"}},
+   "delete":{"method":"DELETE","url":"{{baseUrl}}/v1/variables/{{key}}"}},
+ "parameters":{"baseUrl":"https://crm.example.com"},
+ "auth":{"integrationAuthMetadataId":"key","level":"APPLICATION","parameters":{"apiKey":"..."}}}"#;
+    let example = example.replace("https://crm.example.com", origin);
+    let example = example.replace("\"...\"", &json!(api_key).to_string());
+    serde_json::from_str(&example).expect("the example is JSON")
 }
 
 impl Drop for Crm {
@@ -94,7 +134,8 @@ async fn guard(State(held): State<Shared>, request: Request, next: Next) -> Resp
             let repeated = if request.uri().path() == "/v1/me" { given.as_str() } else { "that" };
             return (StatusCode::UNAUTHORIZED, format!("no such key: {repeated}")).into_response();
         }
-        held.requests.push(format!("{} {}", request.method(), request.uri().path()));
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        held.requests.push(format!("{} {target}", request.method()));
     }
     next.run(request).await
 }
@@ -106,10 +147,10 @@ async fn list(State(held): State<Shared>, Query(query): Query<BTreeMap<String, S
         .variables
         .iter()
         .skip(first)
-        .take(PAGE)
+        .take(held.page)
         .map(|(key, (value, revision))| json!({"name": key, "value": value, "etag": format!("\"{revision}\"")}))
         .collect();
-    let next = (first + PAGE < held.variables.len()).then(|| (first + PAGE).to_string());
+    let next = (first + held.page < held.variables.len()).then(|| (first + held.page).to_string());
     axum::Json(json!({"items": items, "next": next}))
 }
 

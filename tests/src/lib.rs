@@ -1,6 +1,7 @@
 //! Test harness: the parts that stand in for the outside, and clients that speak to the host as callers do.
 
 pub mod api;
+pub mod bench;
 pub mod canary;
 pub mod crm;
 pub mod fake_plugins;

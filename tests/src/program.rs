@@ -1,7 +1,7 @@
 //! The host as a process of its own: started, killed, started again on the same data, and spoken to over its socket.
 
 mod client;
-mod process;
+pub(crate) mod process;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,6 +91,24 @@ impl Host {
         self.process.take().expect("the host runs").kill();
     }
 
+    /// Tells the process to stop, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not run, or ends otherwise than it should.
+    pub async fn stop(&mut self) {
+        self.client = None;
+        self.process.take().expect("the host runs").stop().await;
+    }
+
+    /// The number of the process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the host runs").id()
+    }
+
     /// Somebody who may do everything.
     #[must_use]
     #[track_caller]
@@ -115,6 +133,12 @@ impl Host {
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// The root key of a host of `dev`.
+    #[must_use]
+    pub fn root_key_file(&self) -> PathBuf {
+        self.folder.path().join("data.root-key")
     }
 
     fn environment_file(&self) -> PathBuf {

@@ -4,38 +4,19 @@ use std::collections::BTreeMap;
 
 use keyferry_tests::crm::Crm;
 use keyferry_tests::program::{Host, assert_run};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{PROGRAM, count, secrets};
 
 pub(super) const PLUGIN: &str = "http";
 pub(super) const INTEGRATION: &str = "custom_crm";
 
-/// The documented example, for a vendor at `origin`.
-pub(super) fn example(origin: &str, api_key: &str) -> Value {
-    let example = r#"
-{"id":"custom_crm","displayName":"CRM","plugin":"http",
- "configMetadata":{
-   "parametersMetadata":[{"name":"baseUrl","displayName":"Base URL","type":"String","typeName":"origin","required":true,"defaultValue":"https://crm.example.com"}],
-   "authMetadata":[{"id":"key","displayName":"API key","type":"API_KEY","configTestSupported":true,"authSettings":{"parameters":{"header":"X-Api-Key"}},
-                    "parametersMetadata":[{"name":"apiKey","displayName":"API key","secret":true,"required":true}]}]},
- "pluginSettings":{
-   "verify":{"method":"GET","url":"{{baseUrl}}/v1/me","account":{"id":"/id","displayName":"/name"}},
-   "list":{"method":"GET","url":"{{baseUrl}}/v1/variables?cursor={{cursor}}","items":"/items","key":"/name","value":"/value","version":"/etag","next":"/next"},
-   "put":{"method":"PUT","url":"{{baseUrl}}/v1/variables/{{key}}","json":{"value":"{{value}}"}},
-   "delete":{"method":"DELETE","url":"{{baseUrl}}/v1/variables/{{key}}"}},
- "parameters":{"baseUrl":"https://crm.example.com"},
- "auth":{"integrationAuthMetadataId":"key","level":"APPLICATION","parameters":{"apiKey":"..."}}}"#;
-    let example = example.replace("https://crm.example.com", origin).replace("\"...\"", &json!(api_key).to_string());
-    serde_json::from_str(&example).expect("the example is JSON")
-}
-
 #[tokio::test]
 async fn documented_integration_syncs_to_the_api_it_describes() {
     let crm = Crm::start("the right key").await;
     let host = Host::dev(PROGRAM, &[PLUGIN]).await;
     let client = host.client();
-    let made = client.post("/integrations", &example(&crm.origin, "the right key")).await.expect(201);
+    let made = client.post("/integrations", &crm.integration("the right key")).await.expect(201);
     assert_eq!((&made.json["type"], &made.json["hasAuth"]), (&json!("CUSTOM"), &json!(true)), "{}", made.text);
 
     let stored = client.post(&format!("/integrations/{INTEGRATION}:verifyConfig"), &json!({})).await.expect(200);

@@ -73,7 +73,7 @@ async fn be_refused(client: &Client, canary: &str) {
 
 /// Sets secrets, syncs them to both places, and has everything fail that can.
 async fn live(client: &Client, crm: &Crm, aws: (&AwsBed, &Value), canaries: &Canaries) {
-    let made = http_api::example(&crm.origin, &canaries.api_key.value);
+    let made = crm.integration(&canaries.api_key.value);
     client.post("/integrations", &made).await.expect(201);
     client.post("/integrations/custom_crm:verifyConfig", &json!({})).await.expect(200);
     let wrong = json!({"integrationAuthMetadataId": "key", "parameters": {"apiKey": canaries.wrong_key.value}});

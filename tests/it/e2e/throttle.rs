@@ -2,7 +2,7 @@
 //! before them does.
 
 use http::Method;
-use keyferry_tests::crm::Crm;
+use keyferry_tests::crm::{Crm, integration_at};
 use keyferry_tests::fault_proxy::{Fault, FaultProxy};
 use keyferry_tests::program::{Client, Host, assert_run};
 use keyferry_tests::testbed::AwsBed;
@@ -161,7 +161,7 @@ async fn wait_that_the_vendor_names_is_kept() {
     let proxy = FaultProxy::before(&crm.origin).await;
     let host = Host::dev(PROGRAM, &[http_api::PLUGIN]).await;
     let client = host.client();
-    client.post("/integrations", &http_api::example(&proxy.origin, "the right key")).await.expect(201);
+    client.post("/integrations", &integration_at(&proxy.origin, "the right key")).await.expect(201);
     let ours = secrets(0..5);
     client.set("/app", &ours).await;
     client.sync("app", (http_api::INTEGRATION, None), "/app", &json!({})).await;

@@ -36,16 +36,16 @@ impl Client {
         Self { url, token, http: reqwest::Client::new(), exchanges }
     }
 
+    /// Where the host listens, as `http://127.0.0.1:41234`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// What it proves itself with.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
-    }
-
-    /// Where the host serves, for instance `http://127.0.0.1:41234`.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
     }
 
     pub(super) async fn is_ready(&self) -> bool {
