@@ -45,7 +45,7 @@ pub(super) async fn dev(arguments: &DevArguments, output: Output) -> Result<(), 
     let environment = write_environment(&place.data, &app, &session.token)?;
     greet(&app, &place, &environment, output);
     tokio::select! {
-        () = serve::stopped() => {}
+        () = serve::stop_signal() => {}
         outcome = reload(changes, &sources, (&app, &session.host), output) => outcome?,
     }
     output.note("stopping");

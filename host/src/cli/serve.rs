@@ -42,9 +42,11 @@ impl From<StartError> for Failure {
 pub(super) async fn serve(arguments: &ServeArguments, output: Output) -> Result<(), Failure> {
     let config = configured(arguments)?;
     begin_logging(&config)?;
+    // Listened for before anybody can see that the host is ready, and may want it to stop.
+    let stop = stop_signal();
     let app = App::start(&config, &program(PluginPolicy::default())?).await?;
     announce(&app, arguments, output)?;
-    stopped().await;
+    stop.await;
     output.note("stopping");
     app.stop().await?;
     Ok(())
@@ -125,18 +127,20 @@ pub(super) fn write_private(path: &Path, content: &Secret<String>) -> Result<(),
     })
 }
 
-/// Waits for the signal to stop: SIGINT or SIGTERM.
-pub(super) async fn stopped() {
+/// The signal to stop, SIGINT or SIGTERM; a SIGTERM counts from now on, awaited or not.
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
     let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    match terminate {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
+    async move {
+        match terminate {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminate.recv() => {}
+                }
             }
+            // Without a handler the signal ends the process by itself.
+            Err(_) => std::future::pending().await,
         }
-        // Without a handler the signal ends the process by itself.
-        Err(_) => std::future::pending().await,
     }
 }
 
