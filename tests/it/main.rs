@@ -11,6 +11,7 @@ mod api_plugins;
 mod api_syncs;
 mod api_tenants;
 mod authz_coverage;
+mod bench;
 mod captured_log;
 mod cli;
 mod e2e;

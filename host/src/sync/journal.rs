@@ -7,7 +7,7 @@ use super::lease::Lease;
 use super::prepare::{Prepared, Steps};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::id::SyncUid;
-use crate::domain::sync::{ItemOutcome, LedgerEntry, Run, RunEvent, RunStep};
+use crate::domain::sync::{ItemOutcome, LedgerEntry, Run, RunEvent, RunKind, RunStep};
 use crate::ports::meter::Meter;
 use crate::records::sync_state::{self, Place};
 use crate::records::{Transaction, claims, ledger, runs};
@@ -81,7 +81,10 @@ impl Journal<'_> {
             if let Some(place) = place {
                 place.write(&mut tx, tenant, sync).await?;
             }
-            tx.delete(&sync_state::approval_key(tenant, sync));
+            // An approval waits for the run that it was given for.
+            if run.kind == RunKind::Sync {
+                tx.delete(&sync_state::approval_key(tenant, sync));
+            }
             tx.put(&runs::key(tenant, sync, run.uid), run).await?;
         });
         Ok(())

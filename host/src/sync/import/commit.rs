@@ -94,10 +94,10 @@ impl Driver<'_> {
 /// The run once the values are in.
 fn imported(run: &Run, planned: &ImportPlan, prioritize: Priority, now: Timestamp) -> Run {
     let counts = planned.plan.counts;
-    let mut after = Run {
-        imported: Some(Imported { at: now, prioritize, secrets: counts.import, left: counts.skip }),
-        ..run.clone()
-    };
+    // A first run may import again what then turns out to be in its way.
+    let before = run.imported.map_or((0, 0), |imported| (imported.secrets, imported.left));
+    let (secrets, left) = (before.0 + counts.import, before.1.max(counts.skip));
+    let mut after = Run { imported: Some(Imported { at: now, prioritize, secrets, left }), ..run.clone() };
     if run.kind != RunKind::Sync {
         after.counts = counts;
         after.plan_hash = Some(planned.plan.hash.clone());

@@ -202,6 +202,32 @@ async fn a_check_that_fails_is_tried_again_and_changes_nothing_of_how_the_sync_s
 }
 
 #[tokio::test]
+async fn a_check_under_way_uses_no_approval_up() {
+    let world = World::new().await;
+    world.set_many(1).await;
+    world.vendor.put("K000", "theirs");
+    world.sync(|_| ()).await;
+    let blocked = world.run().await.run;
+    assert_eq!(blocked.state, RunState::Blocked);
+    world.destination.rules.lock().expect("no panic").requests_per_second = Some(0.05);
+    let check = world.syncs.check_drift(&world.ctx, &slug("s")).await.expect("a check");
+    let engine = world.engine.clone();
+    let working = tokio::spawn(async move { engine.run_due().await });
+    while world.run_view(&check).await.run.state == RunState::Pending {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.run_view(&check).await.run.state, RunState::Running, "it waits for its turn at the vendor");
+    let run = world.syncs.run(&world.ctx, &slug("s"), blocked.plan_hash).await.expect("a run");
+    while !working.is_finished() {
+        world.clock.turn(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.run_view(&check).await.run.state, RunState::Succeeded);
+    let run = world.run_view(&run).await.run;
+    assert_eq!(run.state, RunState::Succeeded, "{:?} {:?}", run.blocked, run.failure);
+}
+
+#[tokio::test]
 async fn frequent_checks_do_not_displace_runs() {
     let world = settled(OnDrift::Report, SyncReads::Values).await;
     for _ in 0..30 {
