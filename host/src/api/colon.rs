@@ -30,7 +30,7 @@ fn split_verb(path: &str) -> Option<(&str, &str)> {
 }
 
 /// The custom methods of the API, by verb.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct CustomMethods(HashMap<String, Vec<Vec<Segment>>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]

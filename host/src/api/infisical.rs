@@ -5,11 +5,12 @@
 //! the tenant and authorises the caller for it. Successes are 200; failures have this dialect's own shape ([`error`]).
 
 pub(crate) mod client;
+pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod extract;
 pub(crate) mod native;
 pub(crate) mod place;
-pub(crate) mod places;
+pub(crate) mod refusal;
 pub(crate) mod routes;
 pub(crate) mod time;
 

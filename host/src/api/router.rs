@@ -89,7 +89,7 @@ impl Routes {
 /// every answer passes the middleware.
 pub(crate) fn build(services: Services, meter: Arc<dyn Meter>, settings: &ApiSettings) -> axum::Router {
     let routes = documented();
-    let methods = CustomMethods::of(routes.document.paths.paths.keys());
+    let methods = Arc::new(CustomMethods::of(routes.document.paths.paths.keys()));
     let state = ApiState::new(services, meter, settings, routes.document());
     let routed = routes
         .router

@@ -20,8 +20,8 @@ pub use ledger::{Intent, IntentOperation, LedgerEntry, Owned};
 pub use plan::{Action, Approval, Block, BlockReason, Plan, PlanCounts, PlanHash, PlanItem, PlannedWrite, Reason};
 pub use presentation::{Form, Presentation};
 pub use run::{
-    FailureClass, Imported, ItemOutcome, ItemResult, RemoteCalls, Run, RunEvent, RunFailure, RunKind, RunState,
-    RunStep, SyncState, Trigger,
+    FailureClass, Imported, ItemOutcome, ItemResult, LeftOut, RemoteCalls, Run, RunEvent, RunFailure, RunKind,
+    RunState, RunStep, SyncState, Trigger,
 };
 pub use selection::Selector;
 

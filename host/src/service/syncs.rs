@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use serde::Serialize;
 
+pub use self::define::Activity;
 pub use self::import::require_importable;
 use super::context::Core;
 use super::destinations::Destinations;

@@ -9,13 +9,13 @@ use super::halt::Halt;
 use super::observe::{Look, look};
 use super::plan::{HashKeyGone, KeyedHasher, PlanError, PlanInput, PlanPolicy, plan};
 use super::resolve::resolve;
-use super::validate::{self, Checked, Invalid};
+use super::validate::{self, BrokenRule, Checked, Invalid, Offender};
 use crate::domain::destination::{DestinationIdentity, OpaqueContext};
 use crate::domain::id::{SyncUid, TenantUid};
 use crate::domain::name::SecretName;
 use crate::domain::sync::{
-    Block, BlockReason, Deletion, DesiredItem, DesiredSecret, FailureClass, LedgerEntry, OnConflict, OnDrift, Plan,
-    RunEvent, mapping,
+    Block, BlockReason, Deletion, DesiredItem, DesiredSecret, FailureClass, LedgerEntry, LeftOut, OnConflict, OnDrift,
+    Plan, RunEvent, mapping,
 };
 use crate::domain::{Code, KeyedHash};
 use crate::ports::sealer::{HashPurpose, TenantSealer};
@@ -42,6 +42,7 @@ impl KeyedHasher for OwnershipHasher {
 /// What a run goes by.
 pub(super) struct Prepared {
     pub(super) plan: Plan,
+    pub(super) left_out: Option<LeftOut>,
     pub(super) block: Option<Block>,
     pub(super) identity: DestinationIdentity,
     pub(super) items: HashMap<String, DesiredItem>,
@@ -105,6 +106,7 @@ impl Preparation<'_> {
         let block = self.guard(&plan, &place, &identity, restore_epoch);
         Ok(Prepared {
             plan,
+            left_out: left_out(&checked.skipped),
             block,
             items: checked.items.into_iter().map(|item| (item.key.clone(), item)).collect(),
             ledger: rows,
@@ -261,16 +263,22 @@ fn asked(checked: &Checked, rows: &BTreeMap<String, LedgerEntry>, identity: &Des
 
 pub(super) fn invalid(invalid: Invalid) -> Halt {
     let message = match &invalid {
-        Invalid::Offenders(offenders) => {
-            let told = offenders.iter().map(|offender| {
-                let rules: Vec<String> = offender.rules.iter().map(ToString::to_string).collect();
-                format!("`{}`: {}", offender.key, rules.join(", "))
-            });
-            format!("{invalid}: {}", named(told))
-        }
+        Invalid::Offenders(offenders) => format!("{invalid}: {}", named(offenders.iter().map(ToString::to_string))),
         Invalid::TooMany { .. } | Invalid::Pattern => invalid.to_string(),
     };
     Halt::failed(FailureClass::Configuration, Code::InvalidRequest, message)
+}
+
+/// What a run tells of the keys that it leaves out: first of those whose values say something.
+fn left_out(skipped: &[Offender]) -> Option<LeftOut> {
+    let (empty, lost): (Vec<&Offender>, Vec<&Offender>) =
+        skipped.iter().partition(|offender| offender.rules == [BrokenRule::ValueEmpty]);
+    let told = named(lost.iter().chain(&empty).map(ToString::to_string));
+    let message = format!(
+        "{} left out: {told}",
+        if skipped.len() == 1 { "1 key is".to_owned() } else { format!("{} keys are", skipped.len()) }
+    );
+    (!skipped.is_empty()).then(|| LeftOut { keys: skipped.len() as u64, empty: empty.len() as u64, message })
 }
 
 /// The first of many, and how many more there are.

@@ -192,6 +192,7 @@ impl Driver<'_> {
         let mut outcomes = runs::outcomes(&view, self.lease.tenant, run.uid).await?;
         let arrived = arrived::find(&mut outcomes, &prepared);
         run.counts = counts(&prepared.plan, &outcomes);
+        run.left_out.clone_from(&prepared.left_out);
         run.plan_hash = Some(prepared.plan.hash.clone());
         Ok((prepared, Earlier { outcomes, arrived }))
     }

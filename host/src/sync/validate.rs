@@ -6,6 +6,7 @@ use std::fmt;
 use keyferry_contract::SyncRules;
 use regex::Regex;
 
+use crate::domain::sync::mapping::key_pattern;
 use crate::domain::sync::{DesiredItem, OnInvalid};
 
 /// A rule that an item breaks. Never carries a value.
@@ -44,6 +45,13 @@ impl fmt::Display for BrokenRule {
 pub struct Offender {
     pub key: String,
     pub rules: Vec<BrokenRule>,
+}
+
+impl fmt::Display for Offender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<String> = self.rules.iter().map(ToString::to_string).collect();
+        write!(f, "`{}`: {}", self.key, rules.join(", "))
+    }
 }
 
 /// What is left to plan with.
@@ -90,7 +98,7 @@ pub fn check(
     if let Some(max) = rules.items_max.filter(|max| items.len() > *max as usize) {
         return Err(Invalid::TooMany { items: items.len(), max });
     }
-    let pattern = rules.name_pattern.as_ref().map(|pattern| Regex::new(&format!(r"\A(?:{pattern})\z"))).transpose();
+    let pattern = rules.name_pattern.as_deref().map(key_pattern).transpose();
     let pattern = pattern.map_err(|_| Invalid::Pattern)?;
     let mut checked = Checked::default();
     for item in items {

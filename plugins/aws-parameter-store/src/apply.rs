@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use keyferry_sdk::{Applied, Change, Delete, Error, ErrorKind, Options as _, Outcome, Precondition, Put, log};
 
 use crate::client::Client;
-use crate::config::{Target, Tier, is_reserved};
+use crate::config::{OtherTags, Target, Tier, is_reserved};
 use crate::model::{AddTags, DeleteParameters, Deleted, PutParameter, RemoveTags, Resource, TagList, Written};
 use crate::observe::{Listing, NAMES_PER_CALL};
 use crate::tags::Tags;
@@ -106,7 +106,7 @@ impl Writer<'_> {
             Err(error) => return Err(error),
         };
         let difference = tags.difference(&present.tag_list);
-        if !difference.remove.is_empty() {
+        if !difference.remove.is_empty() && self.target.other_tags != Some(OtherTags::Keep) {
             let input = RemoveTags { resource: Resource::parameter(name), tag_keys: difference.remove };
             self.client.ssm_empty("RemoveTagsFromResource", &input)?;
         }

@@ -60,9 +60,21 @@ pub struct Target {
     /// The parameter tier. When nothing is chosen, the account's own default holds.
     #[setting(display_name = "Tier")]
     pub tier: Option<Tier>,
-    /// Tags of every parameter written, at most 50. When set, a parameter has these and no others.
+    /// Tags of every parameter written, at most 50.
     #[setting(display_name = "Tags")]
     pub tags: Option<Tags>,
+    /// What becomes of other tags of a parameter, where tags are set.
+    #[setting(name = "otherTags", display_name = "Other tags", default = "Remove")]
+    pub other_tags: Option<OtherTags>,
+}
+
+/// Tags that the settings do not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Options)]
+pub enum OtherTags {
+    /// A parameter has the tags of the settings and no others but those of AWS itself.
+    Remove,
+    /// They stay as they are.
+    Keep,
 }
 
 /// What SSM calls a tier.
@@ -130,7 +142,13 @@ mod tests {
     use super::*;
 
     fn target(path: &str) -> Target {
-        Target { path: path.to_owned(), kms_key_id: Some(DEFAULT_KEY.to_owned()), tier: None, tags: None }
+        Target {
+            path: path.to_owned(),
+            kms_key_id: Some(DEFAULT_KEY.to_owned()),
+            tier: None,
+            tags: None,
+            other_tags: None,
+        }
     }
 
     #[test]
@@ -167,7 +185,7 @@ mod tests {
     fn the_destination_asks_what_the_facade_sends() {
         let parameters = Target::parameters();
         let names = parameters.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>();
-        assert_eq!(names, ["path", "kmsKeyId", "tier", "tags"]);
+        assert_eq!(names, ["path", "kmsKeyId", "tier", "tags", "otherTags"]);
         let read = Target::from_json(&json!({"path": "/a/", "tier": "Intelligent-Tiering"}).to_string());
         assert_eq!(read.expect("valid").tier, Some(Tier::IntelligentTiering));
     }

@@ -62,6 +62,7 @@ impl Integration for ParameterStore {
                 .legacy(Legacy::destination("path", "path").surround_with_slashes().default_value("/"))
                 .legacy(Legacy::destination("metadata.kmsKeyId", "kmsKeyId"))
                 .legacy(Legacy::destination("metadata.secretAWSTag", "tags"))
+                .legacy(Legacy::destination("metadata.otherAWSTags", "otherTags").default_value("Keep"))
                 .legacy(Legacy::label("app"))
                 .infisical(names::infisical());
         egress_entries().fold(description, Description::egress)

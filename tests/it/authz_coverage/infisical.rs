@@ -9,19 +9,18 @@ use std::collections::BTreeMap;
 use http::Method;
 use keyferry::domain::access::Scope;
 use keyferry_tests::api::{Answer, Caller, TestApi};
+use keyferry_tests::fake_plugins::{self, FakePlugins, RIGHT};
 use serde_json::{Value, json};
 
 /// Operations that concern no one project: of everybody who has a good token. This list may only shrink.
-const OF_ANYBODY: [&str; 3] = ["infisical.projects.list", "infisical.serviceTokens.read", "infisical.workspaces.list"];
+const OF_ANYBODY: [&str; 4] = [
+    "infisical.integrationAuth.options",
+    "infisical.projects.list",
+    "infisical.serviceTokens.read",
+    "infisical.workspaces.list",
+];
 /// Operations of who administers the host.
 const OF_ADMINISTRATORS: [&str; 1] = ["infisical.workspacesV2.create"];
-
-/// Operations over connections and syncs, which [`Acme`] has none of: here only who is nobody is refused; their own tests ask
-/// as strangers. This list may only shrink.
-const OF_CONNECTIONS: [&str; 4] =
-    ["infisical.appConnections.", "infisical.integration.", "infisical.integrationAuth.", "infisical.secretSyncs."];
-/// Stands for what is not there.
-const NOTHING: &str = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d20";
 
 struct Operation {
     id: String,
@@ -30,12 +29,6 @@ struct Operation {
     query: Vec<String>,
     body: Option<Vec<Member>>,
     needs: Vec<String>,
-}
-
-impl Operation {
-    fn is_of_connections(&self) -> bool {
-        OF_CONNECTIONS.iter().any(|prefix| self.id.starts_with(prefix))
-    }
 }
 
 /// Every operation of the dialect that needs a token.
@@ -85,6 +78,36 @@ fn members(document: &Value, operation: &Value) -> Option<Vec<Member>> {
     Some(members.collect())
 }
 
+/// Parameter Store under all names that clients of the dialect have for it, with all that can be chosen.
+fn cloud() -> Value {
+    let mut metadata = fake_plugins::parameter_store();
+    let chosen = ["kmsKeyId", "project", "team"].map(|name| json!({"name": name, "dynamic": true}));
+    metadata["destinationMetadata"].as_array_mut().expect("it has parameters").extend(chosen);
+    let field =
+        |name: &str, scope: &str, parameter: &str| json!({"field": name, "scope": scope, "parameter": parameter});
+    let key = |name: &str, parameter: &str| json!({"field": name, "scope": "AUTH", "method": "access-key", "parameter": parameter});
+    let region = field("region", "CONNECTION", "region");
+    metadata["legacyNames"] = json!(["cloud"]);
+    metadata["legacyFields"] = json!([
+        key("accessId", "accessKeyId"),
+        key("accessToken", "secretAccessKey"),
+        region,
+        field("path", "DESTINATION", "path"),
+        field("appId", "DESTINATION", "project"),
+        field("owner", "DESTINATION", "team"),
+        field("metadata.kmsKeyId", "DESTINATION", "kmsKeyId")
+    ]);
+    metadata["infisical"] = json!({"app": "aws", "appName": "AWS",
+        "methods": [{"name": "access-key", "auth": "access-key", "credentials": [
+            field("accessKeyId", "AUTH", "accessKeyId"), field("secretAccessKey", "AUTH", "secretAccessKey"),
+            {"field": "region", "scope": "CONNECTION", "parameter": "region", "defaultValue": "us-east-1"}]}],
+        "destination": {"slug": "parameters", "name": "Parameters",
+            "config": [region, field("path", "DESTINATION", "path")]},
+        "choices": [{"path": "kms-keys", "scope": "DESTINATION", "parameter": "kmsKeyId", "list": "kmsKeys", "value": "id",
+            "label": "alias", "query": [region]}]});
+    metadata
+}
+
 /// A tenant with one object of each kind.
 struct Acme {
     api: TestApi,
@@ -97,7 +120,8 @@ struct Acme {
 
 impl Acme {
     async fn new() -> Self {
-        let api = TestApi::start().await;
+        let api = TestApi::with_plugins(&FakePlugins::new()).await;
+        api.plugin(&cloud()).await;
         api.tenant("acme").await;
         api.tenant("other").await;
         let (identity, owner) = api.member("acme", "owner", "OWNER").await;
@@ -106,6 +130,8 @@ impl Acme {
         let project = acme.know_project().await;
         acme.know_identity(identity).await;
         acme.know_secrets(&project).await;
+        acme.know_connections(&project).await;
+        acme.know_syncs(&project).await;
         acme
     }
 
@@ -183,6 +209,60 @@ impl Acme {
         }
     }
 
+    /// A connection of each kind, in which one credential is right.
+    async fn know_connections(&mut self, project: &str) {
+        let admin = self.api.admin();
+        let credentials = json!({"accessKeyId": "AKIAEXAMPLE", "secretAccessKey": RIGHT});
+        let request =
+            json!({"name": "existing", "method": "access-key", "projectId": project, "credentials": credentials});
+        let connection = admin.post("/api/v1/app-connections/aws", &request).await.expect(200);
+        let request =
+            json!({"workspaceId": project, "integration": "cloud", "accessId": "AKIAEXAMPLE", "accessToken": RIGHT});
+        let auth = admin.post("/api/v1/integration-auth/access-token", &request).await.expect(200);
+        let (connection, auth) = (found_id(&connection.json), found_id(&auth.json));
+        let (connection, auth) = (connection.expect("an id"), auth.expect("an id"));
+        self.know(&[
+            ("{app}", "aws"),
+            ("{connectionId}", &connection),
+            ("{connectionName}", "existing"),
+            ("{choices}", "kms-keys"),
+            ("connectionId", &connection),
+            ("{integrationAuthId}", &auth),
+            ("{vendor}", "aws"),
+            ("{picker}", "kms-keys"),
+            ("integrationAuthId", &auth),
+            ("infisical.integrationAuth.createintegration", "cloud"),
+            ("infisical.integrationAuth.deleteAllintegration", "cloud"),
+            ("accessToken", RIGHT),
+            ("region", "us-east-1"),
+        ]);
+        self.known.insert("credentials".to_owned(), credentials);
+    }
+
+    /// A sync over each connection.
+    async fn know_syncs(&mut self, project: &str) {
+        let admin = self.api.admin();
+        let (connection, auth) = (self.known["connectionId"].clone(), self.known["integrationAuthId"].clone());
+        let destination = |path: &str| json!({"region": "us-east-1", "path": path});
+        let options = json!({"initialSyncBehavior": "overwrite-destination"});
+        let request = json!({"name": "existing", "projectId": project, "connectionId": connection, "environment": "dev",
+            "secretPath": "/app", "destinationConfig": destination("/existing/"), "syncOptions": options});
+        let sync = admin.post("/api/v1/secret-syncs/parameters", &request).await.expect(200);
+        let request = json!({"integrationAuthId": auth, "sourceEnvironment": "dev", "secretPath": "/app",
+            "region": "us-east-1", "path": "/native/", "isActive": false});
+        let integration = admin.post("/api/v1/integration", &request).await.expect(200);
+        let (sync, integration) = (found_id(&sync.json), found_id(&integration.json));
+        self.know(&[
+            ("{destination}", "parameters"),
+            ("{syncId}", &sync.expect("an id")),
+            ("{syncName}", "existing"),
+            ("importBehavior", "prioritize-source"),
+            ("{integrationId}", &integration.expect("an id")),
+        ]);
+        self.known.insert("destinationConfig".to_owned(), destination("/new/"));
+        self.known.insert("syncOptions".to_owned(), options);
+    }
+
     /// What stands for a name in an operation.
     fn value(&self, operation: &Operation, name: &str) -> Option<&Value> {
         self.known.get(&format!("{}{name}", operation.id)).or_else(|| self.known.get(name))
@@ -197,7 +277,7 @@ impl Acme {
         let mut path = operation.path.clone();
         while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
             let name = path[start..=end].to_owned();
-            let id = self.text(operation, &name).or(operation.is_of_connections().then_some(NOTHING));
+            let id = self.text(operation, &name);
             let id = id.unwrap_or_else(|| panic!("{}: nothing is known to stand for `{name}`", operation.id));
             path.replace_range(start..=end, id);
         }
@@ -211,7 +291,7 @@ impl Acme {
     fn body(&self, operation: &Operation, members: &[Member]) -> Value {
         let filled = members.iter().filter_map(|member| {
             let value = self.value(operation, &member.name).or(member.example.as_ref());
-            let is_missed = value.is_none() && member.is_required && !operation.is_of_connections();
+            let is_missed = value.is_none() && member.is_required;
             assert!(!is_missed, "{}: `{}` has no example", operation.id, member.name);
             Some((member.name.clone(), value?.clone()))
         });
@@ -246,9 +326,6 @@ async fn who_may_not_is_refused_and_who_may_is_not() {
             let answer = acme.call(&caller, &operation).await;
             assert_eq!((answer.status.as_u16(), &answer.json["error"]), (403, &json!("TokenError")), "{id}");
         }
-        if operation.is_of_connections() {
-            continue;
-        }
         if OF_ADMINISTRATORS.contains(&id.as_str()) {
             let answer = acme.call(&api.bearer(&acme.owner), &operation).await;
             assert_eq!((answer.status.as_u16(), &answer.json["error"]), (403, &json!("PermissionDenied")), "{id}");
@@ -265,8 +342,10 @@ async fn who_may_not_is_refused_and_who_may_is_not() {
             assert_eq!(found, (403, &json!("PermissionDenied")), "{id} without {scope}: {}", answer.text);
             assert!(answer.text.contains(&format!("`{scope}`")), "{id}: {}", answer.text);
         }
-        let answer = acme.call(&api.bearer(&acme.owner), &operation).await;
+        let needs = if operation.needs.is_empty() { vec!["audit:read".to_owned()] } else { operation.needs.clone() };
+        let (_, enough) = api.member("acme", "needs no more", &needs.join(",")).await;
+        let answer = acme.call(&api.bearer(&enough), &operation).await;
         let is_refused = [401, 403, 404, 422].contains(&answer.status.as_u16());
-        assert!(!is_refused, "{id}, the owner: {}", answer.text);
+        assert!(!is_refused, "{id} with {needs:?}: {}", answer.text);
     }
 }

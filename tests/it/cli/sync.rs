@@ -83,6 +83,26 @@ async fn blocked_plan_is_shown_and_approved_by_its_hash() {
 }
 
 #[tokio::test]
+async fn values_are_imported_and_drift_is_found() {
+    let shelf = Shelf::default();
+    let (_served, mut shell) = shell(&shelf).await;
+    shelf.put("A", "1");
+    shelf.put("OLD_TOKEN", "from before");
+    shelf.put("legacy key", "unnameable");
+    shell.run(CREATE).await.expect(0);
+    shell.run("keyferry sync import app --prioritize source").await.expect(0);
+    shell.run("keyferry secret list --path /app").await.expect(0);
+    shell.run("keyferry sync run app").await.expect(0);
+    shell.run("keyferry sync check app").await.expect(0);
+    shelf.put("OLD_TOKEN", "changed by somebody");
+    shell.run("keyferry sync check app").await.expect(0);
+    shell.run("keyferry sync status app").await.expect(0);
+    shell.run("keyferry sync check app --json").await.expect(0);
+    assert_eq!(shelf.items()["OLD_TOKEN"], "changed by somebody", "a check writes nothing");
+    insta::assert_snapshot!("import_and_check", shell.transcript());
+}
+
+#[tokio::test]
 async fn keys_that_fail_are_listed_and_the_others_arrive() {
     let shelf = Shelf::default();
     let (_served, mut shell) = shell(&shelf).await;

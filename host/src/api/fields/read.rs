@@ -32,7 +32,7 @@ pub(crate) fn boolean(at: &At<'_>, value: Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(value),
         Value::String(text) if at.is_textual() => match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "" => Some(true),
+            "true" | "1" => Some(true),
             "false" | "0" => Some(false),
             _ => at.refuse(violation::WRONG_TYPE, "must be `true` or `false`"),
         },

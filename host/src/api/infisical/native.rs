@@ -3,6 +3,7 @@
 
 use keyferry_contract::LegacyScope;
 
+use super::refusal::placed;
 use crate::domain::error::violation;
 use crate::domain::integration::legacy::LegacyMap;
 use crate::domain::{Code, Error, Violation};
@@ -13,22 +14,11 @@ pub(crate) const TEXT_MAX: usize = 2_048;
 /// A refusal of a service, with the dialect's members in place of the settings that they go to. A source that does not exist
 /// is not found, as in the dialect.
 pub(crate) fn told(error: Error, map: &LegacyMap, method: Option<&str>) -> Error {
-    if error.violations().is_empty() {
-        return error;
-    }
     let missing = |v: &&Violation| v.pointer == "/source" && v.code == violation::UNKNOWN_REFERENCE;
     if let Some(missing) = error.violations().iter().find(missing) {
         return Error::new(Code::NotFound, missing.detail.clone());
     }
-    let renamed = error.violations().iter().map(|violation| {
-        let pointer = member_at(&violation.pointer, map, method).unwrap_or_else(|| violation.pointer.clone());
-        Violation { pointer, ..violation.clone() }
-    });
-    let renamed: Vec<Violation> = renamed.collect();
-    match error.code() {
-        Code::InvalidRequest => Error::invalid(renamed),
-        code => Error::new(code, error.detail()).with_violations(renamed),
-    }
+    placed(error, |pointer| member_at(pointer, map, method))
 }
 
 /// Where the dialect says what a service complains of.

@@ -1,5 +1,7 @@
 //! Syncs, plans and runs as text: names only.
 
+use std::iter;
+
 use serde_json::Value;
 
 use crate::cli::exit::{Exit, Failure};
@@ -77,17 +79,26 @@ pub(super) fn status(found: &Value) -> String {
     lines.join("\n")
 }
 
-/// What a run did, and by name the keys that it left and those that somebody else changed.
+/// What a run did; by name the keys that an import left, and those that a check found changed.
 pub(super) fn succeeded(run: &Value) -> String {
-    let mut lines = vec![format!("succeeded: {}", counts(run))];
+    let (headline, is_told): (String, fn(&Value) -> bool) = match text(run, "/kind").as_str() {
+        "CHECK" => (drift(run), |change| change.get("drift").and_then(Value::as_bool) == Some(true)),
+        "IMPORT" => (counts(run), |change| text(change, "/action") == "SKIP"),
+        _ => (counts(run), |_| false),
+    };
     let changes = run.get("changes").and_then(Value::as_array).into_iter().flatten();
-    let told = changes.filter(|change| match text(run, "/kind").as_str() {
-        "IMPORT" => text(change, "/action") == "SKIP",
-        "CHECK" => change.get("drift").and_then(Value::as_bool) == Some(true),
-        _ => false,
-    });
-    lines.extend(told.map(|change| format!("! {}  ({})", text(change, "/key"), text(change, "/reason"))));
-    lines.join("\n")
+    let told = changes.filter(|change| is_told(change));
+    let told = told.map(|change| format!("! {}  ({})", text(change, "/key"), text(change, "/reason")));
+    let left_out = run.pointer("/leftOut/detail").and_then(Value::as_str).map(str::to_owned);
+    iter::once(format!("succeeded: {headline}")).chain(left_out).chain(told).collect::<Vec<_>>().join("\n")
+}
+
+/// What a check found.
+fn drift(run: &Value) -> String {
+    match run.pointer("/counts/drift").and_then(Value::as_u64) {
+        None | Some(0) => "no drift".to_owned(),
+        Some(keys) => format!("{keys} changed at the destination"),
+    }
 }
 
 /// The failure that a run is which did not succeed.

@@ -1,6 +1,7 @@
 //! From a secret's name to a destination's key: template, prefix, suffix, case, or an explicit name.
 
 mod inverse;
+mod possible;
 mod template;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use keyferry_contract::{AttributeSource, SyncAttribute};
 use serde_json::{Map, Value};
 
 pub use self::inverse::KeyMap;
+pub use self::possible::{impossible, key_pattern};
 pub use self::template::{Template, TemplateProblem};
 use crate::domain::destination::Attributes;
 use crate::domain::error::{Violation, violation};

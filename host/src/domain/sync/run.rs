@@ -79,6 +79,25 @@ pub struct Imported {
     pub left: u64,
 }
 
+/// Keys that a run left out because the destination's rules do not allow them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    pub keys: u64,
+    /// Of these, the ones against which nothing stands but that their value is empty.
+    pub empty: u64,
+    /// Names the first of them and what stands against each; never a value.
+    pub message: String,
+}
+
+impl LeftOut {
+    /// Whether keys are missing whose values say something.
+    #[must_use]
+    pub const fn is_loss(&self) -> bool {
+        self.keys > self.empty
+    }
+}
+
 /// What made a run wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase", tag = "kind")]
@@ -197,6 +216,8 @@ pub struct Run {
     pub plugin_digest: Option<Digest>,
     pub plan_hash: Option<PlanHash>,
     pub counts: PlanCounts,
+    #[serde(default)]
+    pub left_out: Option<LeftOut>,
     pub blocked: Option<Block>,
     pub approval: Option<Approval>,
     /// What it brought into the source; it does so at most once.
@@ -227,6 +248,7 @@ impl Run {
             plugin_digest: None,
             plan_hash: None,
             counts: PlanCounts::default(),
+            left_out: None,
             blocked: None,
             approval: None,
             imported: None,

@@ -6,7 +6,7 @@ use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::{EnvironmentUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{SyncSpec, Trigger};
+use crate::domain::sync::{SyncSpec, Trigger, mapping};
 use crate::domain::{Code, Error, Expected, Result, Violation};
 use crate::records::sync_state::{self, Status, Wanted};
 use crate::records::syncs::{self, Pause, SyncRecord};
@@ -30,6 +30,35 @@ enum FirstRun {
     AtOnce,
     /// When somebody resumes it.
     Paused,
+}
+
+/// Whether a sync runs by itself after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// As before.
+    Stays,
+    Pauses,
+    Resumes,
+}
+
+impl Activity {
+    fn pause(self, before: Option<Pause>) -> Option<Pause> {
+        match self {
+            // What paused it by itself is mended by a change that is accepted.
+            Self::Stays => before.filter(|pause| *pause == Pause::Owner),
+            Self::Pauses => Some(Pause::Owner),
+            Self::Resumes => None,
+        }
+    }
+
+    /// What it does beside the change, as it is audited.
+    const fn action(self) -> Option<&'static str> {
+        match self {
+            Self::Stays => None,
+            Self::Pauses => Some("syncs.pause"),
+            Self::Resumes => Some("syncs.resume"),
+        }
+    }
 }
 
 impl Syncs {
@@ -73,11 +102,11 @@ impl Syncs {
 
     async fn insert(&self, ctx: &TenantCtx, spec: SyncSpec, first_run: FirstRun) -> Result<SyncRecord> {
         require_scopes(ctx, &spec)?;
-        self.refuse_unreadable(ctx.tenant(), &spec).await?;
+        let unworkable = self.unworkable(ctx.tenant(), &spec).await?;
         let now = self.core.clock.now();
         let uid = SyncUid::generate();
         let record = transact!(self.core.records, |tx| {
-            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
+            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec, unworkable.clone()).await?;
             let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
             let record = SyncRecord {
                 uid,
@@ -116,7 +145,24 @@ impl Syncs {
         change: &(dyn Fn(SyncSpec) -> SyncSpec + Send + Sync),
         expected: &Expected,
     ) -> Result<SyncView> {
+        self.update_with(ctx, slug, (change, Activity::Stays), expected).await
+    }
+
+    /// As [`Syncs::update`], and pauses or resumes the sync with it: both happen or neither.
+    ///
+    /// # Errors
+    /// As [`Syncs::update`].
+    pub async fn update_with(
+        &self,
+        ctx: &TenantCtx,
+        slug: &Slug,
+        (change, activity): (&(dyn Fn(SyncSpec) -> SyncSpec + Send + Sync), Activity),
+        expected: &Expected,
+    ) -> Result<SyncView> {
         ctx.require(Scope::SyncsWrite)?;
+        if activity != Activity::Stays {
+            ctx.require(Scope::SyncsRun)?;
+        }
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
             let before = for_update(&mut tx, ctx, slug, expected).await?;
@@ -125,8 +171,8 @@ impl Syncs {
             follow_source(tx.view(), ctx.tenant(), &before, &mut present.source).await?;
             let spec = SyncSpec { id: slug.clone(), ..change(present) };
             require_scopes(ctx, &spec)?;
-            self.refuse_unreadable(ctx.tenant(), &spec).await?;
-            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec).await?;
+            let unworkable = self.unworkable(ctx.tenant(), &spec).await?;
+            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec, unworkable).await?;
             let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
             let after = SyncRecord {
                 spec,
@@ -134,7 +180,7 @@ impl Syncs {
                 environment,
                 connection,
                 revision: before.revision + 1,
-                pause: before.pause.filter(|pause| *pause == Pause::Owner),
+                pause: activity.pause(before.pause),
                 modified_at: now,
                 ..before.clone()
             };
@@ -142,7 +188,13 @@ impl Syncs {
             trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
             let cause = (Trigger::Definition, trigger::Pace::Debounced);
             trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
+            if activity == Activity::Pauses {
+                sync_state::delete_due(&mut tx, ctx.tenant(), after.uid);
+            }
             audit::record(&mut tx, ctx, now, "syncs.update", after.uid.to_string()).await?;
+            if let Some(action) = activity.action() {
+                audit::record(&mut tx, ctx, now, action, after.uid.to_string()).await?;
+            }
         });
         self.reread(ctx, slug).await
     }
@@ -176,7 +228,7 @@ impl Syncs {
             let before = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             refuse_going(&before)?;
             let (environment, folder) = match before.pause {
-                Some(Pause::SourceMissing) => self.check(tx.view(), ctx.tenant(), &before.spec).await?,
+                Some(Pause::SourceMissing) => self.check(tx.view(), ctx.tenant(), &before.spec, None).await?,
                 Some(Pause::Owner) | None => (before.environment, before.folder),
             };
             let after = SyncRecord { pause: None, environment, folder, modified_at: now, ..before.clone() };
@@ -194,20 +246,29 @@ impl Syncs {
         self.viewed(&view, ctx.tenant(), found(&view, ctx.tenant(), slug).await?).await
     }
 
-    /// A sync that imports needs a destination whose values can be read. What keeps one from being opened at all is told
-    /// elsewhere, or by the first run.
-    async fn refuse_unreadable(&self, tenant: TenantUid, spec: &SyncSpec) -> Result<()> {
-        if !spec.options.imports() {
-            return Ok(());
+    /// Some name has to lead to a key that the destination allows, and a sync that imports needs values that can be read. What
+    /// keeps a destination from being opened at all is told elsewhere, or by the first run.
+    async fn unworkable(&self, tenant: TenantUid, spec: &SyncSpec) -> Result<Option<Violation>> {
+        let Ok(open) = self.destinations.open(tenant, Target::of(spec)).await else { return Ok(None) };
+        if spec.options.imports() {
+            require_importable(open.rules.reads, spec)?;
         }
-        let opened = self.destinations.open(tenant, Target::of(spec)).await;
-        opened.map_or(Ok(()), |open| require_importable(open.rules.reads, spec))
+        let environment = spec.source.environment.as_str();
+        let pattern = open.rules.name_pattern.as_deref();
+        Ok(pattern.and_then(|pattern| mapping::impossible(&spec.options, environment, pattern)))
     }
 
     /// Everything that can be checked without the vendor, at once, but for the destination: that is the plugin's.
-    async fn check(&self, view: &View, tenant: TenantUid, spec: &SyncSpec) -> Result<(EnvironmentUid, FolderUid)> {
+    async fn check(
+        &self,
+        view: &View,
+        tenant: TenantUid,
+        spec: &SyncSpec,
+        unworkable: Option<Violation>,
+    ) -> Result<(EnvironmentUid, FolderUid)> {
         let mut violations = crate::domain::sync::violations(spec);
         violations.extend(too_large(spec));
+        violations.extend(unworkable);
         let place = folder_at(view, tenant, &spec.source.environment, &spec.source.path).await;
         match place {
             Ok(place) if violations.is_empty() => Ok(place),

@@ -284,6 +284,9 @@ async fn skipped_keys_are_neither_written_nor_deleted() {
     world.set("/app", "K000", "too long now").await;
     let run = world.run().await;
     assert_eq!((run.run.state, run.run.counts.skip), (RunState::Succeeded, 1));
+    let left_out = run.run.left_out.expect("what was left out is told");
+    assert_eq!((left_out.keys, left_out.empty, left_out.is_loss()), (1, 0, true));
+    assert_eq!(left_out.message, "1 key is left out: `K000`: the value is longer than the 4 bytes that are allowed");
     assert_eq!(world.vendor.values(), values(&[("K000", "v0"), ("K001", "v1")]));
 }
 

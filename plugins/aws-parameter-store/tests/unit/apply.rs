@@ -95,6 +95,22 @@ fn tags_of_an_existing_parameter_are_changed_by_difference_and_apart_from_its_va
 }
 
 #[test]
+fn other_tags_stay_where_they_are_to_be_kept() {
+    for (wanted, added) in [(json!([]), None), (json!({"team": "web"}), Some(json!([{"Key": "team", "Value": "web"}])))]
+    {
+        let script = Script::new();
+        script.on(list_tags("A")).reply(Reply::json(200, json!({"TagList": [{"Key": "old", "Value": "x"}]})));
+        if let Some(added) = added {
+            let input = json!({"ResourceType": "Parameter", "ResourceId": "/app/A", "Tags": added});
+            script.on(ssm("AddTagsToResource", input)).reply(Reply::json(200, json!({})));
+        }
+        script.on(put_call("A", json!({"Overwrite": true}))).reply(written(2));
+        let target = target(json!({"tags": wanted, "otherTags": "Keep"}));
+        assert_eq!(version(&apply(&target, vec![update("A")])[0]), Some("2"));
+    }
+}
+
+#[test]
 fn tags_that_are_right_already_cost_no_write() {
     let script = Script::new();
     script.on(list_tags("A")).reply(Reply::json(200, json!({"TagList": [{"Key": "env", "Value": "prod"}]})));

@@ -87,6 +87,7 @@ fn the_generic_members_of_the_infisical_dialect_have_a_place() {
         ("path", "path"),
         ("metadata.kmsKeyId", "kmsKeyId"),
         ("metadata.secretAWSTag", "tags"),
+        ("metadata.otherAWSTags", "otherTags"),
         ("app", ""),
     ];
     assert_eq!(summary.collect::<Vec<_>>(), expected);

@@ -15,7 +15,7 @@ use self::shown::{
 use crate::api::extract::{Path, Paths};
 use crate::api::infisical::client::Client;
 use crate::api::infisical::extract::{Body, Params};
-use crate::api::infisical::places::placed;
+use crate::api::infisical::refusal::placed;
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;

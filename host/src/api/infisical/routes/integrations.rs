@@ -28,7 +28,7 @@ use crate::records::connections::ConnectionRecord;
 use crate::records::syncs::Removal;
 use crate::service::context::TenantCtx;
 use crate::service::integrations::LegacyIntegration;
-use crate::service::syncs::SyncView;
+use crate::service::syncs::{Activity, SyncView};
 
 /// What a refusal calls a sync.
 const KIND: &str = "integration";
@@ -198,9 +198,11 @@ async fn update(
     let (id, was_active) = (&view.record.spec.id, view.record.pause.is_none());
     integration_auth::require_permitted(&state, change.said.address())?;
     let integration = state.services.integrations.legacy(&ctx, view.record.spec.integration.as_str()).await?;
-    if was_active && change.is_active == Some(false) {
-        state.services.syncs.pause(&ctx, id).await?;
-    }
+    let activity = match change.is_active {
+        Some(true) if !was_active => Activity::Resumes,
+        Some(false) if was_active => Activity::Pauses,
+        _ => Activity::Stays,
+    };
     let connection = connection(&state, &ctx, view.record.connection).await?;
     let present = Shown { view: &view, integration: &integration, connection: connection.as_ref() }.members();
     let members = change.said.over(present);
@@ -208,11 +210,8 @@ async fn update(
         let spec = change.applied(&integration.map, spec);
         SyncSpec { presentation: Some(Presentation::of(Form::Integration, members.clone(), &spec)), ..spec }
     };
-    let updated = state.services.syncs.update(&ctx, id, &changed, &Expected::Any).await;
-    let mut updated = updated.map_err(|error| told(error, &integration.map, None))?;
-    if !was_active && change.is_active == Some(true) {
-        updated = state.services.syncs.resume(&ctx, id).await?;
-    }
+    let updated = state.services.syncs.update_with(&ctx, id, (&changed, activity), &Expected::Any).await;
+    let updated = updated.map_err(|error| told(error, &integration.map, None))?;
     Ok(axum::Json(IntegrationEnvelope { integration: shown(&state, &ctx, &updated).await? }))
 }
 

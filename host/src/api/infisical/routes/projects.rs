@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 use crate::api::extract::Path;
 use crate::api::fields::{Fields, Read, read};
 use crate::api::infisical::client::Client;
+use crate::api::infisical::environment::EnvironmentShort;
 use crate::api::infisical::extract::Body;
 use crate::api::infisical::time;
 use crate::api::problem::Problem;
@@ -67,29 +68,10 @@ struct ProjectOut {
     has_delete_protection: bool,
     /// Versions of a secret that are kept.
     pit_version_limit: usize,
-    environments: Vec<EnvironmentOut>,
+    environments: Vec<EnvironmentShort>,
     #[schema(example = "2026-11-22T03:04:05.678Z")]
     created_at: String,
     updated_at: String,
-}
-
-/// An environment of a project.
-#[derive(Serialize, ToSchema)]
-#[schema(as = InfisicalProjectEnvironment)]
-struct EnvironmentOut {
-    id: String,
-    name: String,
-    slug: String,
-}
-
-impl From<&Environment> for EnvironmentOut {
-    fn from(environment: &Environment) -> Self {
-        Self {
-            id: environment.uid.to_string(),
-            name: environment.display_name.clone(),
-            slug: environment.slug.to_string(),
-        }
-    }
 }
 
 impl ProjectOut {
@@ -106,7 +88,7 @@ impl ProjectOut {
             auto_capitalization: false,
             has_delete_protection: false,
             pit_version_limit: crate::records::secrets::VERSIONS_KEPT_MAX,
-            environments: environments.iter().map(EnvironmentOut::from).collect(),
+            environments: environments.iter().map(EnvironmentShort::from).collect(),
             created_at: time::text(tenant.created_at),
             updated_at: time::text(tenant.modified_at),
         }

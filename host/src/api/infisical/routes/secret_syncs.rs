@@ -19,7 +19,7 @@ use crate::api::extract::{Path, Paths};
 use crate::api::fields::{Fields, Read, read};
 use crate::api::infisical::client::Client;
 use crate::api::infisical::extract::{Body, Params};
-use crate::api::infisical::places::{placed, refused_in_a_sentence};
+use crate::api::infisical::refusal::{placed, refused_in_a_sentence};
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;

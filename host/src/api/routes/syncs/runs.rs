@@ -28,7 +28,8 @@ use crate::domain::Timestamp;
 use crate::domain::id::RunUid;
 use crate::domain::name::Slug;
 use crate::domain::sync::{
-    Imported, ItemOutcome, PlanCounts, PlanHash, Priority, RemoteCalls, Run, RunEvent, RunFailure, RunKind, RunStep,
+    Imported, ItemOutcome, LeftOut, PlanCounts, PlanHash, Priority, RemoteCalls, Run, RunEvent, RunFailure, RunKind,
+    RunStep,
 };
 use crate::service::context::TenantCtx;
 use crate::service::syncs::{RunView, Syncs};
@@ -98,6 +99,8 @@ pub(super) struct RunOut {
     counts: PlanCounts,
     #[schema(value_type = Object, example = json!({"read": 1, "write": 2}))]
     remote_calls: RemoteCalls,
+    /// Keys that the destination's rules do not allow, where the sync skips them.
+    left_out: Option<LeftOutOut>,
     blocked: Option<BlockOut>,
     /// Who approved the plan, and when.
     approval: Option<ApprovalOut>,
@@ -141,6 +144,25 @@ impl From<Imported> for ImportedOut {
     }
 }
 
+/// Keys that a run left out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunLeftOut)]
+struct LeftOutOut {
+    #[schema(example = 1)]
+    keys: u64,
+    /// Of these, the ones against which nothing stands but that their value is empty.
+    #[schema(example = 0)]
+    empty: u64,
+    #[schema(example = "1 key is left out: `CERTIFICATE`: the value is longer than the 8192 bytes that are allowed")]
+    detail: String,
+}
+
+impl From<LeftOut> for LeftOutOut {
+    fn from(LeftOut { keys, empty, message }: LeftOut) -> Self {
+        Self { keys, empty, detail: message }
+    }
+}
+
 /// An approval.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -169,6 +191,7 @@ impl From<Run> for RunOut {
             plan_hash: run.plan_hash.map(|hash| hash.to_string()),
             counts: run.counts,
             remote_calls: run.remote_calls,
+            left_out: run.left_out.map(LeftOutOut::from),
             blocked: run.blocked.map(BlockOut::from),
             approval: run.approval.map(|approval| ApprovalOut {
                 approver: approval.approver,

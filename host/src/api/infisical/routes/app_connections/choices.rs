@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 use super::{NO_SUCH, found};
 use crate::api::extract::Paths3;
 use crate::api::infisical::client::Client;
-use crate::api::infisical::places::placed;
+use crate::api::infisical::refusal::placed;
 use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::infisical::environment::EnvironmentShort;
 use crate::api::infisical::time;
 use crate::domain::id::TenantUid;
-use crate::records::environments::Environment;
 use crate::service::folders::PlacedFolder;
 use crate::service::folders::imports::Import;
 
@@ -20,7 +20,7 @@ struct ImportOut {
     version: u32,
     #[schema(example = "/shared")]
     import_path: String,
-    import_env: EnvironmentOut,
+    import_env: EnvironmentShort,
     /// From 1; a later import wins over an earlier one.
     #[schema(example = 1)]
     position: usize,
@@ -37,32 +37,13 @@ struct ImportOut {
     updated_at: String,
 }
 
-/// An environment, in short.
-#[derive(Serialize, ToSchema)]
-#[schema(as = InfisicalEnvironmentShort)]
-struct EnvironmentOut {
-    id: String,
-    name: String,
-    slug: String,
-}
-
-impl From<&Environment> for EnvironmentOut {
-    fn from(environment: &Environment) -> Self {
-        Self {
-            id: environment.uid.to_string(),
-            name: environment.display_name.clone(),
-            slug: environment.slug.to_string(),
-        }
-    }
-}
-
 impl From<&Import> for ImportOut {
     fn from(import: &Import) -> Self {
         Self {
             id: import.uid.to_string(),
             version: 1,
             import_path: import.imported.path.to_string(),
-            import_env: EnvironmentOut::from(&import.imported.environment),
+            import_env: EnvironmentShort::from(&import.imported.environment),
             position: import.position,
             folder_id: import.folder.to_string(),
             is_replication: false,
@@ -124,7 +105,7 @@ struct ImportDetail {
     import: ImportOut,
     project_id: String,
     /// Of the folder that imports.
-    environment: EnvironmentOut,
+    environment: EnvironmentShort,
     secret_path: String,
 }
 
@@ -134,7 +115,7 @@ impl DetailOut {
             secret_import: ImportDetail {
                 import: ImportOut::from(found),
                 project_id: project.to_string(),
-                environment: EnvironmentOut::from(&at.environment),
+                environment: EnvironmentShort::from(&at.environment),
                 secret_path: at.path.to_string(),
             },
         }

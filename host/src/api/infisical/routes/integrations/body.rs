@@ -9,7 +9,7 @@ use crate::api::infisical::native::TEXT_MAX;
 use crate::domain::integration::legacy::{LegacyMap, member};
 use crate::domain::name::{FolderPath, Slug};
 use crate::domain::settings::to_text;
-use crate::domain::sync::{Deletion, InitialSync, OnConflict, Selection, SyncOptions, SyncSpec};
+use crate::domain::sync::{Deletion, InitialSync, OnConflict, OnInvalid, Selection, SyncOptions, SyncSpec};
 
 /// The generic members, whose meaning the plugin declares.
 pub(super) const MEMBERS: [&str; 11] = [
@@ -288,10 +288,11 @@ pub(super) fn initial_of(value: Option<&Value>) -> InitialSync {
 }
 
 /// The options of a native integration of which nothing is said: as its clients know them, the destination is overwritten.
-/// What this sync did not write is never deleted all the same.
+/// What this sync did not write is never deleted all the same, and values that the destination does not take are left out.
 pub(super) fn usual_options() -> SyncOptions {
     SyncOptions {
         on_conflict: OnConflict::Overwrite,
+        on_invalid: OnInvalid::Skip,
         initial_sync_behavior: Some(InitialSync::OverwriteDestination),
         ..SyncOptions::default()
     }

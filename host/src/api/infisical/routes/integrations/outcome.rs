@@ -1,7 +1,7 @@
 //! How a native integration stands: what came of its last run, in the members that its clients read.
 
 use crate::domain::Timestamp;
-use crate::domain::sync::{Run, RunState};
+use crate::domain::sync::{LeftOut, Run, RunState};
 use crate::service::context::TenantCtx;
 use crate::service::syncs::SyncView;
 
@@ -19,7 +19,7 @@ impl Outcome {
         let Some(run) = &view.ended_run else { return Self::default() };
         Self {
             last_used: run.finished_at.or(run.started_at),
-            is_synced: Some(run.state == RunState::Succeeded),
+            is_synced: Some(run.state == RunState::Succeeded && !run.left_out.as_ref().is_some_and(LeftOut::is_loss)),
             message: Some(message(run, &format!("/v1/tenants/{}/syncs/{}/runs", ctx.slug(), view.record.spec.id))),
             job_id: Some(run.uid.to_string()),
         }
@@ -29,7 +29,7 @@ impl Outcome {
 fn message(run: &Run, runs: &str) -> String {
     let failure = run.failure.as_ref().map(|failure| failure.message.as_str());
     match (run.state, &run.plan_hash) {
-        (RunState::Succeeded, _) => String::new(),
+        (RunState::Succeeded, _) => run.left_out.as_ref().map(|left_out| left_out.message.clone()).unwrap_or_default(),
         (RunState::Blocked, Some(hash)) => {
             let why = run.blocked.as_ref().map(|block| block.message.as_str()).or(failure).unwrap_or_default();
             format!("{why}. It waits for approval: POST {runs} with {{\"planHash\": \"{hash}\"}}")

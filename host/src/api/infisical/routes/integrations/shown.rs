@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::body::{INITIAL, MEMBERS, as_display_name, deletion_of, initial_of};
 use super::outcome::Outcome;
+use crate::api::infisical::environment::EnvironmentShort;
 use crate::api::infisical::time;
 use crate::domain::integration::legacy::{as_member, member};
 use crate::domain::settings::to_text;
@@ -16,19 +17,6 @@ use crate::records::connections::ConnectionRecord;
 use crate::service::context::TenantCtx;
 use crate::service::integrations::LegacyIntegration;
 use crate::service::syncs::SyncView;
-
-/// The environment of an integration.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = InfisicalIntegrationEnvironment)]
-struct EnvironmentOut {
-    #[schema(example = "dev")]
-    slug: String,
-    #[schema(example = "Development")]
-    name: String,
-    #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22")]
-    id: String,
-}
 
 /// A native integration.
 #[derive(Serialize, ToSchema)]
@@ -73,7 +61,7 @@ pub(super) struct IntegrationOut {
     /// Why it did not; empty where it did.
     sync_message: Option<String>,
     last_sync_job_id: Option<String>,
-    environment: EnvironmentOut,
+    environment: EnvironmentShort,
 }
 
 /// One native integration.
@@ -132,10 +120,10 @@ impl Shown<'_> {
         }
     }
 
-    fn environment(&self) -> EnvironmentOut {
+    fn environment(&self) -> EnvironmentShort {
         let slug = self.view.record.spec.source.environment.to_string();
         let name = self.view.environment.as_ref().map(|environment| environment.display_name.clone());
-        EnvironmentOut {
+        EnvironmentShort {
             name: name.unwrap_or_else(|| slug.clone()),
             slug,
             id: self.view.record.environment.to_string(),

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::said::Said;
 use super::status::{self, Job};
+use crate::api::infisical::environment::EnvironmentShort;
 use crate::api::infisical::time;
 use crate::domain::id::TenantUid;
 use crate::domain::name::Slug;
@@ -127,7 +128,7 @@ pub(super) struct SyncOut {
     last_removed_at: Option<String>,
     connection: ConnectionRef,
     /// Null when it is gone.
-    environment: Option<EnvironmentRef>,
+    environment: Option<EnvironmentShort>,
     /// Null when it is gone.
     folder: Option<FolderRef>,
 }
@@ -141,17 +142,6 @@ pub(super) struct ConnectionRef {
     #[schema(example = "aws-production")]
     pub(super) name: String,
     pub(super) id: String,
-}
-
-/// The environment of a sync.
-#[derive(Serialize, ToSchema)]
-#[schema(as = InfisicalSyncEnvironment)]
-struct EnvironmentRef {
-    #[schema(example = "prod")]
-    slug: String,
-    #[schema(example = "Production")]
-    name: String,
-    id: String,
 }
 
 /// The folder of a sync.
@@ -209,11 +199,7 @@ pub(super) fn sync_out(view: &SyncView, around: Around<'_>) -> SyncOut {
         last_remove_message: message(&removal),
         last_removed_at: at(&removal),
         connection,
-        environment: view.environment.as_ref().map(|environment| EnvironmentRef {
-            slug: environment.slug.to_string(),
-            name: environment.display_name.clone(),
-            id: environment.uid.to_string(),
-        }),
+        environment: view.environment.as_ref().map(EnvironmentShort::from),
         folder: folder.map(|id| FolderRef { id, path: record.spec.source.path.to_string() }),
     }
 }

@@ -3,7 +3,7 @@
 use crate::domain::Timestamp;
 use crate::domain::id::RunUid;
 use crate::domain::name::Slug;
-use crate::domain::sync::{Run, RunState};
+use crate::domain::sync::{LeftOut, Run, RunState};
 use crate::service::syncs::SyncView;
 
 /// How the last job of a kind stands.
@@ -14,6 +14,14 @@ pub(super) struct Job {
     pub(super) message: Option<String>,
     /// When it succeeded.
     pub(super) done_at: Option<Timestamp>,
+}
+
+/// A run that left keys out is no success to clients that have no other word for it.
+fn word_of(run: &Run) -> &'static str {
+    if run.left_out.as_ref().is_some_and(LeftOut::is_loss) && run.state == RunState::Succeeded {
+        return word(RunState::Partial);
+    }
+    word(run.state)
 }
 
 const fn word(state: RunState) -> &'static str {
@@ -44,13 +52,14 @@ fn of_run(view: &SyncView, tenant: &Slug) -> Option<Job> {
 
 fn job(run: &Run, view: &SyncView, tenant: &Slug) -> Job {
     let message = run.failure.as_ref().map(|failure| failure.message.clone());
+    let message = message.or_else(|| run.left_out.as_ref().map(|left_out| left_out.message.clone()));
     let message = match run.state {
         RunState::Blocked => Some(blocked(message, run, view, tenant)),
         RunState::Cancelled => Some("the run was cancelled".to_owned()),
         _ => message,
     };
     let done_at = run.finished_at.filter(|_| run.state == RunState::Succeeded);
-    Job { run: run.uid, word: word(run.state), message, done_at }
+    Job { run: run.uid, word: word_of(run), message, done_at }
 }
 
 /// A plan that waits for approval, which this dialect does not know: the message says how to give it.
