@@ -26,6 +26,8 @@ pub mod secrets;
 pub mod syncs;
 pub mod tags;
 pub mod tenants;
+#[cfg(test)]
+mod tests;
 
 use access::Access;
 use audit::AuditLog;

@@ -195,11 +195,12 @@ fn remove_index(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) {
     }
 }
 
-/// Removes a folder that nothing is in; fails to commit when something is put into it meanwhile.
+/// Removes a folder that nothing is in; fails to commit when something is put into it or it is renamed meanwhile.
 ///
 /// # Errors
-/// As [`Transaction::get_clear`].
+/// As [`Transaction::get`].
 pub async fn remove(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) -> Result<()> {
+    tx.get::<Folder>(&key(tenant, folder.uid)).await?;
     let members = members_key(tenant, folder.uid);
     tx.get_clear(&members).await?;
     tx.delete(&members);

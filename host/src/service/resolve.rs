@@ -318,7 +318,7 @@ fn too_long(holder: &SecretOverview) -> Error {
     Error::new(Code::InvalidRequest, detail)
 }
 
-fn too_large(what: &str, limit: usize) -> Error {
+pub(super) fn too_large(what: &str, limit: usize) -> Error {
     Error::new(Code::InvalidRequest, format!("this selects more than {limit} {what}; choose a smaller part"))
 }
 

@@ -8,14 +8,15 @@ use crate::records::folders::{self, Folder};
 use crate::records::{Transaction, secrets};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
-use crate::service::resolve::{Resolver, SECRETS_MAX, Unresolved};
+use crate::service::resolve::{Resolver, SECRETS_MAX, Unresolved, too_large};
 use crate::transact;
 
 impl Folders {
     /// Deletes a folder; answers what it was.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `in_use` where it must be empty and is not, `wrong_state` for the root.
+    /// `scope_missing`, `not_found`, `in_use` where it must be empty and is not, `wrong_state` for the root,
+    /// `invalid_request` where more goes with it than one transaction takes.
     pub async fn delete(&self, ctx: &TenantCtx, place: &Place, contents: Contents) -> Result<Folder> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
@@ -38,8 +39,15 @@ impl Folders {
 async fn empty(tx: &mut Transaction, tenant: TenantUid, root: FolderUid) -> Result<()> {
     let tree = Resolver::new(tx.view(), tenant, Unresolved::Literal).tree(root).await?;
     for uid in tree.into_iter().rev() {
-        for secret in secrets::list(tx.view(), tenant, uid, None, SECRETS_MAX).await? {
-            secrets::remove(tx, tenant, &secret).await?;
+        let listed = secrets::list(tx.view(), tenant, uid, None, SECRETS_MAX + 1).await?;
+        if listed.len() > SECRETS_MAX {
+            return Err(too_large("secrets", SECRETS_MAX));
+        }
+        for secret in listed {
+            // A secret that is moved away or given another version meanwhile is a conflict, and then seen as it is.
+            if let Some(held) = secrets::read_for_update(tx, tenant, secret.uid).await? {
+                secrets::remove(tx, tenant, &held).await?;
+            }
         }
         if uid == root {
             continue;

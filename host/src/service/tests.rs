@@ -1,0 +1,4 @@
+//! Use-cases over a store in which something else happens between two steps, and which counts what it is asked.
+
+mod folders;
+mod ground;
