@@ -22,6 +22,8 @@ pub const FOLDERS_MAX: usize = 10_000;
 pub const REFERENCES_MAX: usize = 1_000_000;
 /// The longest value that references may make of short ones, in bytes.
 pub const EXPANDED_BYTES_MAX: usize = 1 << 20;
+/// How many bytes of values one resolution may hold: one small value that many others repeat would else fill the memory.
+pub const VALUES_BYTES_MAX: usize = 64 << 20;
 
 /// What happens to a reference that leads nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct Resolver<'v> {
     /// Only what is the same wherever it is referred to from.
     values: HashMap<(FolderUid, SecretName), Expanded>,
     followed: usize,
+    /// Bytes of values that were given out, or are kept for references to them.
+    held: usize,
 }
 
 /// A value with references followed.
@@ -83,7 +87,7 @@ impl<'v> Resolver<'v> {
     #[must_use]
     pub fn new(view: &'v View, tenant: TenantUid, unresolved: Unresolved) -> Self {
         let (touched, used, values) = (BTreeSet::new(), BTreeMap::new(), HashMap::new());
-        Self { view, tenant, unresolved, touched, used, values, followed: 0 }
+        Self { view, tenant, unresolved, touched, used, values, followed: 0, held: 0 }
     }
 
     /// Every folder that was looked into: a change in any of them can change the outcome.
@@ -138,9 +142,11 @@ impl<'v> Resolver<'v> {
     /// The value of a secret with references followed.
     ///
     /// # Errors
-    /// As [`Resolver::folder`]; `invalid_request` beyond [`EXPANDED_BYTES_MAX`] and [`REFERENCES_MAX`].
+    /// As [`Resolver::folder`]; `invalid_request` beyond [`EXPANDED_BYTES_MAX`], [`REFERENCES_MAX`] and [`VALUES_BYTES_MAX`].
     pub async fn value(&mut self, overview: &SecretOverview) -> Result<Secret<String>> {
-        Ok(self.expanded(overview, Vec::new()).await?.value)
+        let whole = self.expanded(overview, Vec::new()).await?;
+        self.hold(&whole.value)?;
+        Ok(whole.value)
     }
 
     /// The value `raw` with references followed, as if it were that of the secret `holder`.
@@ -149,7 +155,18 @@ impl<'v> Resolver<'v> {
     /// As [`Resolver::value`].
     pub async fn expand(&mut self, holder: &SecretOverview, raw: &Secret<String>) -> Result<Secret<String>> {
         let trail = [(holder.folder, holder.name.clone())];
-        Ok(self.filled(raw, holder, &trail).await?.value)
+        let whole = self.filled(raw, holder, &trail).await?;
+        self.hold(&whole.value)?;
+        Ok(whole.value)
+    }
+
+    /// Counts a value that is held together with those of this resolution.
+    ///
+    /// # Errors
+    /// `invalid_request` beyond [`VALUES_BYTES_MAX`].
+    pub fn hold(&mut self, value: &Secret<String>) -> Result<()> {
+        self.held += value.expose().len();
+        if self.held > VALUES_BYTES_MAX { Err(too_much()) } else { Ok(()) }
     }
 
     /// The folder and all below it, in the order of their paths.
@@ -211,9 +228,13 @@ impl<'v> Resolver<'v> {
                 return Ok(known.clone());
             }
             let raw = self.raw(overview).await?;
+            let is_referred_to = !trail.is_empty();
             trail.push(place.clone());
             let whole = self.filled(&raw, overview, &trail).await?;
             if !whole.is_cut {
+                if is_referred_to {
+                    self.hold(&whole.value)?;
+                }
                 self.values.insert(place, whole.clone());
             }
             Ok(whole)
@@ -315,6 +336,15 @@ fn unresolved(holder: &SecretOverview) -> Error {
 fn too_long(holder: &SecretOverview) -> Error {
     let detail =
         format!("the references in the value of `{}` make it longer than {EXPANDED_BYTES_MAX} bytes", holder.name);
+    Error::new(Code::InvalidRequest, detail)
+}
+
+fn too_much() -> Error {
+    let detail = format!(
+        "the values of what this selects come to more than {} MiB; ask for smaller pages, a narrower path, or values without \
+         references followed",
+        VALUES_BYTES_MAX >> 20
+    );
     Error::new(Code::InvalidRequest, detail)
 }
 

@@ -4,7 +4,9 @@
 use super::halt::Halt;
 use crate::domain::Code;
 use crate::domain::id::{FolderUid, TenantUid};
+use crate::domain::name::FolderPath;
 use crate::domain::sync::{DesiredSecret, FailureClass, OnUnresolvedReference, Selector};
+use crate::records::secrets::SecretOverview;
 use crate::records::syncs::SyncRecord;
 use crate::records::{View, environments, folders};
 use crate::service::resolve::{Resolver, SECRETS_MAX, Unresolved};
@@ -22,22 +24,33 @@ pub(super) async fn resolve(view: &View, tenant: TenantUid, record: &SyncRecord)
         OnUnresolvedReference::Literal => Unresolved::Literal,
     };
     let mut resolver = Resolver::new(view, tenant, unresolved);
+    let mut desired = Vec::new();
+    for (path, overview) in selected(&mut resolver, view, tenant, (record, &selector)).await? {
+        desired.push(DesiredSecret {
+            environment: environment.slug.clone(),
+            path,
+            value: resolver.value(&overview).await?,
+            name: overview.name,
+            tags: overview.tags,
+            metadata: overview.metadata,
+        });
+    }
+    Ok(desired)
+}
+
+/// What a sync selects, and where it stands; counted before any value is read.
+async fn selected(
+    resolver: &mut Resolver<'_>,
+    view: &View,
+    tenant: TenantUid,
+    (record, selector): (&SyncRecord, &Selector),
+) -> Result<Vec<(FolderPath, SecretOverview)>, Halt> {
     let mut selected = Vec::new();
-    for folder in selected_folders(&mut resolver, record).await? {
+    for folder in selected_folders(resolver, record).await? {
         let (_, path) = folders::path_of(view, tenant, folder).await?;
-        for overview in resolver.overviews(folder).await?.into_values() {
-            if !selector.selects(&overview.name, &overview.tags, &overview.metadata) {
-                continue;
-            }
-            selected.push(DesiredSecret {
-                environment: environment.slug.clone(),
-                path: path.clone(),
-                value: resolver.value(&overview).await?,
-                name: overview.name,
-                tags: overview.tags,
-                metadata: overview.metadata,
-            });
-        }
+        let overviews = resolver.overviews(folder).await?.into_values();
+        let wanted = overviews.filter(|found| selector.selects(&found.name, &found.tags, &found.metadata));
+        selected.extend(wanted.map(|overview| (path.clone(), overview)));
         if selected.len() > SECRETS_MAX {
             let message = format!("more than {SECRETS_MAX} secrets are selected");
             return Err(Halt::failed(FailureClass::Configuration, Code::InvalidRequest, message));

@@ -14,7 +14,7 @@ use crate::records::tags::{self, TagRecord};
 use crate::records::{View, environments, folders, secrets};
 use crate::service::context::TenantCtx;
 use crate::service::folders::Place;
-use crate::service::resolve::{Resolver, SECRETS_MAX, Unresolved, folder_at};
+use crate::service::resolve::{Resolver, SECRETS_MAX, Unresolved, folder_at, too_large};
 use crate::service::tags::TAGS_OF_TENANT_MAX;
 
 /// How secrets are shown.
@@ -82,18 +82,26 @@ impl Secrets {
     /// All secrets of a folder.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `invalid_request` where they are too many.
+    /// `scope_missing`, `not_found`, `invalid_request` where they are too many, or their values too long together.
     pub async fn gather(&self, ctx: &TenantCtx, gathering: &Gathering) -> Result<Gathered> {
         ctx.require(Scope::SecretsRead)?;
         let view = self.core.records.view().await?;
         let mut work = Work::new(&view, ctx, gathering.showing);
         let (_, root) = folder_at(&view, ctx.tenant(), &gathering.place.environment, &gathering.place.path).await?;
         let folders = if gathering.recursive { work.resolver.tree(root).await? } else { vec![root] };
-        let mut found = Vec::new();
+        let mut selected = Vec::with_capacity(folders.len());
         for folder in &folders {
-            found.extend(work.folder(*folder, gathering).await?.secrets);
+            selected.push(work.select(*folder, gathering).await?);
         }
-        let imports = work.imports(&folders, gathering).await?;
+        let imported = work.select_imports(&folders, gathering).await?;
+        let mut found = Vec::new();
+        for selected in selected {
+            found.extend(work.show(selected).await?.secrets);
+        }
+        let mut imports = Vec::with_capacity(imported.len());
+        for imported in imported {
+            imports.push(work.show(imported).await?);
+        }
         let all: Vec<&Found> = found.iter().chain(imports.iter().flat_map(|import| &import.secrets)).collect();
         let known = work.known(&all).await?;
         if work.showing.values {
@@ -174,13 +182,22 @@ struct Work<'v> {
     ctx: &'v TenantCtx,
     showing: Showing,
     resolver: Resolver<'v>,
+    /// Secrets that were selected, each as often as it was.
+    selected: usize,
+}
+
+/// What is to be shown of a folder, before any value of it is read.
+struct Selected {
+    place: Place,
+    folder: FolderUid,
+    overviews: Vec<SecretOverview>,
 }
 
 impl<'v> Work<'v> {
     fn new(view: &'v View, ctx: &'v TenantCtx, showing: Showing) -> Self {
         let values = showing.values && ctx.scopes().contains(&Scope::SecretsReveal);
         let resolver = Resolver::new(view, ctx.tenant(), Unresolved::Literal);
-        Self { view, ctx, showing: Showing { values, ..showing }, resolver }
+        Self { view, ctx, showing: Showing { values, ..showing }, resolver, selected: 0 }
     }
 
     async fn place(&self, folder: FolderUid) -> Result<Place> {
@@ -190,11 +207,22 @@ impl<'v> Work<'v> {
         Ok(Place { environment: environment.slug, path })
     }
 
-    async fn folder(&mut self, folder: FolderUid, gathering: &Gathering) -> Result<Imported> {
+    async fn select(&mut self, folder: FolderUid, gathering: &Gathering) -> Result<Selected> {
         let place = self.place(folder).await?;
-        let overviews = secrets::list(self.view, self.ctx.tenant(), folder, None, SECRETS_MAX).await?;
-        let mut secrets = Vec::new();
-        for overview in overviews.into_iter().filter(|overview| gathering.wants(overview)) {
+        let room = SECRETS_MAX - self.selected;
+        let mut overviews = secrets::list(self.view, self.ctx.tenant(), folder, None, SECRETS_MAX + 1).await?;
+        overviews.retain(|overview| gathering.wants(overview));
+        if overviews.len() > room {
+            return Err(too_large("secrets", SECRETS_MAX));
+        }
+        self.selected += overviews.len();
+        Ok(Selected { place, folder, overviews })
+    }
+
+    async fn show(&mut self, selected: Selected) -> Result<Imported> {
+        let Selected { place, folder, overviews } = selected;
+        let mut secrets = Vec::with_capacity(overviews.len());
+        for overview in overviews {
             let version = overview.version();
             secrets.push(self.found(overview, &place, version).await?);
         }
@@ -202,7 +230,7 @@ impl<'v> Work<'v> {
     }
 
     /// What the folders import, in the order in which a later one wins over an earlier one.
-    async fn imports(&mut self, folders: &[FolderUid], gathering: &Gathering) -> Result<Vec<Imported>> {
+    async fn select_imports(&mut self, folders: &[FolderUid], gathering: &Gathering) -> Result<Vec<Selected>> {
         if !self.showing.imports {
             return Ok(Vec::new());
         }
@@ -213,7 +241,7 @@ impl<'v> Work<'v> {
                 if !seen.insert(source) {
                     continue;
                 }
-                match self.folder(source, gathering).await {
+                match self.select(source, gathering).await {
                     Ok(imported) => imports.push(imported),
                     // An imported folder may be deleted; what is left of the import brings nothing.
                     Err(error) if error.code() == crate::domain::Code::NotFound => {}
@@ -239,6 +267,7 @@ impl<'v> Work<'v> {
 
     async fn expanded(&mut self, overview: &SecretOverview, raw: Secret<String>) -> Result<Secret<String>> {
         if !self.showing.expand || !raw.expose().contains("${") {
+            self.resolver.hold(&raw)?;
             return Ok(raw);
         }
         let expanded = self.resolver.expand(overview, &raw).await?;
@@ -251,15 +280,13 @@ impl<'v> Work<'v> {
         let Some(mut found) = found else { return Ok(None) };
         if self.showing.values {
             found.value = self.expanded(overview, found.value.clone()).await?;
+        } else {
+            self.resolver.hold(&found.value)?;
         }
         Ok(Some(found))
     }
 
     async fn known(&self, found: &[&Found]) -> Result<Known> {
-        if found.len() > SECRETS_MAX {
-            let detail = format!("these are more than {SECRETS_MAX} secrets; choose a smaller part");
-            return Err(Error::new(crate::domain::Code::InvalidRequest, detail));
-        }
         let mut tags = BTreeMap::new();
         if found.iter().any(|found| !found.read.overview.tags.is_empty()) {
             let all = tags::list(self.view, self.ctx.tenant(), TAGS_OF_TENANT_MAX).await?;

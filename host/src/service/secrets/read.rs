@@ -54,7 +54,8 @@ impl Secrets {
     /// A page of secrets: folders in the order of their paths, in each its secrets in the order of their names.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `reference_unresolved` naming the secret.
+    /// `scope_missing`, `not_found`, `reference_unresolved` naming the secret, `invalid_request` for values beyond what one answer
+    /// may hold.
     pub async fn list(&self, ctx: &TenantCtx, listing: &Listing) -> Result<SecretPage> {
         require(ctx, listing.options)?;
         let view = self.core.records.view().await?;
@@ -142,11 +143,14 @@ async fn reveal(
     page: &mut SecretPage,
 ) -> Result<()> {
     for secret in &mut page.secrets {
-        secret.value = if options.expand {
-            Some(resolver.value(&secret.overview).await?)
-        } else {
-            secrets::value(view, ctx.tenant(), secret.overview.uid, secret.version).await?
-        };
+        if options.expand {
+            secret.value = Some(resolver.value(&secret.overview).await?);
+            continue;
+        }
+        secret.value = secrets::value(view, ctx.tenant(), secret.overview.uid, secret.version).await?;
+        if let Some(value) = &secret.value {
+            resolver.hold(value)?;
+        }
     }
     Ok(())
 }

@@ -21,8 +21,8 @@ use crate::service::context::{Core, HostCtx, TenantCtx};
 use crate::service::environments::NewEnvironment;
 use crate::service::folders::Place;
 use crate::service::plugins::PluginPolicy;
-use crate::service::secrets::{BatchSet, Gathering, ReadOptions, SecretChange};
-use crate::service::secrets::gather::Showing;
+use crate::service::secrets::gather::{Gathering, Showing};
+use crate::service::secrets::{BatchSet, ReadOptions, SecretChange};
 use crate::service::tenants::NewTenant;
 use crate::store::MemoryStore;
 
