@@ -1,12 +1,14 @@
 //! What a secret's value refers to, and what refers to it, as trees.
 
-use std::collections::BTreeSet;
+mod referrers;
+
 use std::future::Future;
 use std::pin::Pin;
 
+use self::referrers::{Holder, Referrers};
 use super::Secrets;
 use crate::domain::access::Scope;
-use crate::domain::id::{FolderUid, SecretUid};
+use crate::domain::id::{FolderUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Slug};
 use crate::domain::reference::{self, Piece, Target};
 use crate::domain::{Code, Error, Result, Secret};
@@ -14,7 +16,9 @@ use crate::records::secrets::SecretOverview;
 use crate::records::{View, environments, folders, secrets};
 use crate::service::context::TenantCtx;
 use crate::service::folders::Place;
-use crate::service::resolve::{DEPTH_MAX, FOLDERS_MAX, Resolver, SECRETS_MAX, Unresolved, folder_at};
+use crate::service::resolve::{DEPTH_MAX, Resolver, Unresolved, folder_at};
+
+pub use self::referrers::LOOKED_AT_MAX;
 
 /// How many nodes one tree may have.
 pub const NODES_MAX: usize = 1_000;
@@ -35,7 +39,7 @@ impl Secrets {
     /// What a secret's value refers to, and its value with all that in place; both as far as the caller may see values.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `invalid_request` for a tree of more than [`NODES_MAX`].
+    /// `scope_missing`, `not_found`, `invalid_request` for a tree of more than [`NODES_MAX`] or of too long values.
     pub async fn references(
         &self,
         ctx: &TenantCtx,
@@ -56,12 +60,13 @@ impl Secrets {
     /// Which secrets refer to a secret, and which to those, without values.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `invalid_request` for a tree of more than [`NODES_MAX`].
+    /// `scope_missing`, `not_found`, `invalid_request` for a tree of more than [`NODES_MAX`], and where more than
+    /// [`LOOKED_AT_MAX`] would have to be looked at.
     pub async fn referrers(&self, ctx: &TenantCtx, place: &Place, name: &SecretName) -> Result<ReferenceNode> {
         ctx.require(Scope::SecretsRead)?;
         let view = self.core.records.view().await?;
         let overview = own(&view, ctx, place, name).await?;
-        Growing::new(&view, ctx).up(overview, place.clone(), &[]).await
+        Growing::new(&view, ctx).up(Holder::from(overview), place.clone(), &[]).await
     }
 }
 
@@ -75,12 +80,14 @@ struct Growing<'v> {
     view: &'v View,
     ctx: &'v TenantCtx,
     resolver: Resolver<'v>,
+    referrers: Referrers<'v>,
     nodes: usize,
 }
 
 impl<'v> Growing<'v> {
     fn new(view: &'v View, ctx: &'v TenantCtx) -> Self {
-        Self { view, ctx, resolver: Resolver::new(view, ctx.tenant(), Unresolved::Literal), nodes: 0 }
+        let resolver = Resolver::new(view, ctx.tenant(), Unresolved::Literal);
+        Self { view, ctx, resolver, referrers: Referrers::new(view, ctx.tenant()), nodes: 0 }
     }
 
     fn count(&mut self) -> Result<()> {
@@ -98,9 +105,10 @@ impl<'v> Growing<'v> {
         Ok(Place { environment, path })
     }
 
-    async fn raw(&self, overview: &SecretOverview) -> Result<Secret<String>> {
-        let value = secrets::value(self.view, self.ctx.tenant(), overview.uid, overview.version()).await?;
-        value.ok_or_else(|| Error::not_found("version of this secret"))
+    async fn raw(&mut self, overview: &SecretOverview) -> Result<Secret<String>> {
+        let value = raw(self.view, self.ctx.tenant(), overview).await?;
+        self.resolver.hold(&value)?;
+        Ok(value)
     }
 
     /// A secret with what its value refers to below it.
@@ -154,18 +162,13 @@ impl<'v> Growing<'v> {
     }
 
     /// A secret with what refers to it below it.
-    fn up<'a>(
-        &'a mut self,
-        overview: SecretOverview,
-        place: Place,
-        trail: &'a [SecretUid],
-    ) -> Boxed<'a, ReferenceNode> {
+    fn up<'a>(&'a mut self, holder: Holder, place: Place, trail: &'a [SecretUid]) -> Boxed<'a, ReferenceNode> {
         Box::pin(async move {
             self.count()?;
-            let trail = [trail, &[overview.uid]].concat();
+            let trail = [trail, &[holder.uid]].concat();
             let mut children = Vec::new();
             if trail.len() <= DEPTH_MAX {
-                for referrer in self.referring(&overview).await? {
+                for referrer in self.referrers.of(&holder).await? {
                     if trail.contains(&referrer.uid) {
                         continue;
                     }
@@ -173,42 +176,14 @@ impl<'v> Growing<'v> {
                     children.push(self.up(referrer, place, &trail).await?);
                 }
             }
-            Ok(ReferenceNode { name: overview.name, place, value: None, children })
+            Ok(ReferenceNode { name: holder.name, place, value: None, children })
         })
     }
+}
 
-    /// The secrets whose values refer to this one.
-    async fn referring(&mut self, overview: &SecretOverview) -> Result<Vec<SecretOverview>> {
-        let (view, tenant) = (self.view, self.ctx.tenant());
-        let mut folders: BTreeSet<FolderUid> = BTreeSet::from([overview.folder]);
-        folders.extend(folders::referrers(view, tenant, overview.folder, FOLDERS_MAX).await?);
-        // A secret is also referred to by way of the folders that import it.
-        for importer in folders::importers(view, tenant, overview.folder, FOLDERS_MAX).await? {
-            folders.insert(importer);
-            folders.extend(folders::referrers(view, tenant, importer, FOLDERS_MAX).await?);
-        }
-        let mut found = Vec::new();
-        for folder in folders {
-            for candidate in secrets::list(view, tenant, folder, None, SECRETS_MAX).await? {
-                if self.refers(&candidate, overview).await? {
-                    found.push(candidate);
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    async fn refers(&mut self, candidate: &SecretOverview, overview: &SecretOverview) -> Result<bool> {
-        for target in targets(&self.raw(candidate).await?) {
-            if let Some((folder, name)) = self.resolver.place(target, candidate.folder).await?
-                && let Some(found) = self.resolver.find(folder, &name).await?
-                && found.uid == overview.uid
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
+async fn raw(view: &View, tenant: TenantUid, overview: &SecretOverview) -> Result<Secret<String>> {
+    let value = secrets::value(view, tenant, overview.uid, overview.version()).await?;
+    value.ok_or_else(|| Error::not_found("version of this secret"))
 }
 
 fn targets(value: &Secret<String>) -> Vec<Target> {
