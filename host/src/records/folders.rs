@@ -195,7 +195,8 @@ fn remove_index(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) {
     }
 }
 
-/// Removes a folder that nothing is in; fails to commit when something is put into it or it is renamed meanwhile.
+/// Removes a folder that nothing is in, with the imports of it; fails to commit when something is put into it, it is imported or
+/// it is renamed meanwhile.
 ///
 /// # Errors
 /// As [`Transaction::get`].
@@ -209,9 +210,24 @@ pub async fn remove(tx: &mut Transaction, tenant: TenantUid, folder: &Folder) ->
         drop_import(tx, tenant, folder.uid, imported).await?;
     }
     tx.delete(&imports);
+    for importer in importers(tx.view(), tenant, folder.uid, usize::MAX).await? {
+        leave_out(tx, tenant, importer, folder.uid).await?;
+    }
     remove_index(tx, tenant, folder);
     tx.delete(&key(tenant, folder.uid));
     located::forget(tx, folder.uid.as_bytes());
+    Ok(())
+}
+
+/// Takes an imported folder that goes from what a folder imports.
+async fn leave_out(tx: &mut Transaction, tenant: TenantUid, importer: FolderUid, gone: FolderUid) -> Result<()> {
+    drop_import(tx, tenant, importer, gone).await?;
+    let mut imports = imports_for_update(tx, tenant, importer).await?;
+    if imports.0.contains(&gone) {
+        imports.0.retain(|uid| *uid != gone);
+        put_imports(tx, tenant, importer, &imports).await?;
+        mark_dirty(tx, tenant, importer);
+    }
     Ok(())
 }
 
@@ -226,7 +242,7 @@ pub async fn imports(view: &View, tenant: TenantUid, folder: FolderUid) -> Resul
 /// Replaces what a folder imports; imports that stay keep their uids.
 ///
 /// # Errors
-/// As [`Transaction::put`].
+/// `not_found` for an imported folder; else as [`Transaction::put`].
 pub async fn write_imports(
     tx: &mut Transaction,
     tenant: TenantUid,
@@ -241,15 +257,33 @@ pub async fn write_imports(
     }
     for imported in imports.0.iter().filter(|uid| !before.0.contains(uid)) {
         let import = FolderImport { uid: ImportUid::generate(), folder, imported: *imported, created_at: now };
+        hold_imported(tx, tenant, &import).await?;
         tx.put_clear(&imported_by(tenant, *imported, folder), import.uid.as_bytes());
         located::note(tx, tenant, import.uid.as_bytes());
         tx.put(&import_key(tenant, import.uid), &import).await?;
     }
+    put_imports(tx, tenant, folder, imports).await
+}
+
+async fn put_imports(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    folder: FolderUid,
+    imports: &FolderImports,
+) -> Result<()> {
+    let key = imports_key(tenant, folder);
     if imports.0.is_empty() {
         tx.delete(&key);
         return Ok(());
     }
     tx.put(&key, imports).await
+}
+
+/// Sees to it that an import and the deletion of what it imports cannot both commit unaware of each other.
+async fn hold_imported(tx: &mut Transaction, tenant: TenantUid, import: &FolderImport) -> Result<()> {
+    tx.get::<Folder>(&key(tenant, import.imported)).await?.ok_or_else(|| Error::not_found("folder"))?;
+    tx.put_clear(&members_key(tenant, import.imported), import.uid.as_bytes());
+    Ok(())
 }
 
 async fn drop_import(tx: &mut Transaction, tenant: TenantUid, folder: FolderUid, imported: FolderUid) -> Result<()> {
@@ -277,7 +311,7 @@ pub async fn imports_for_update(tx: &mut Transaction, tenant: TenantUid, folder:
 /// Lets an import lead to another folder, at the same position and under the same uid.
 ///
 /// # Errors
-/// As [`Transaction::put`].
+/// `not_found` for the other folder; else as [`Transaction::put`].
 pub async fn retarget_import(
     tx: &mut Transaction,
     tenant: TenantUid,
@@ -288,9 +322,11 @@ pub async fn retarget_import(
     for place in imports.0.iter_mut().filter(|place| **place == import.imported) {
         *place = imported;
     }
+    let retargeted = FolderImport { imported, ..import.clone() };
+    hold_imported(tx, tenant, &retargeted).await?;
     tx.delete(&imported_by(tenant, import.imported, import.folder));
     tx.put_clear(&imported_by(tenant, imported, import.folder), import.uid.as_bytes());
-    tx.put(&import_key(tenant, import.uid), &FolderImport { imported, ..import.clone() }).await?;
+    tx.put(&import_key(tenant, import.uid), &retargeted).await?;
     tx.put(&imports_key(tenant, import.folder), &imports).await
 }
 

@@ -88,7 +88,7 @@ kinds! {
     SecretByTag = 0x2a, "secret-by-tag";
     /// System range: tenant uid, folder uid: something under the folder changed. In clear.
     Dirty = 0x2b, "dirty";
-    /// Members of a folder, a tag or a secret, put blind by each of them: its uid.
+    /// Members of a folder, a tag or a secret, put blind by each of them and by each import of a folder: its uid.
     Members = 0x2c, "members";
     /// Index: folder uid that a reference reaches into, folder uid that holds it.
     FolderReferencedBy = 0x2d, "folder-referenced-by";

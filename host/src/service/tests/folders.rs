@@ -2,8 +2,9 @@
 
 use super::ground::{House, place, set};
 use crate::domain::Code;
+use crate::service::context::TenantCtx;
 use crate::records::Kind;
-use crate::service::folders::Contents;
+use crate::service::folders::{Contents, Folders, IMPORTS_MAX};
 
 #[tokio::test]
 async fn a_secret_that_is_moved_away_while_its_folder_is_deleted_stays() {
@@ -49,4 +50,46 @@ async fn a_folder_that_is_renamed_while_it_is_deleted_stays_under_its_new_name()
     let deleted = house.services.folders.delete(&house.ctx, &place("/from"), Contents::Removed).await;
     assert_eq!(deleted.expect_err("it is gone from there").code(), Code::NotFound);
     assert_eq!(house.value("/kept", "A").await.as_deref(), Some("1"));
+}
+
+async fn import(folders: &Folders, ctx: &TenantCtx, (into, from): (&str, &str)) {
+    folders.add_import(ctx, &place(into), &place(from)).await.expect("an import");
+}
+
+#[tokio::test]
+async fn imports_of_folders_that_are_gone_take_no_room() {
+    let house = House::new().await;
+    let (folders, ctx) = (&house.services.folders, &house.ctx);
+    house.set("/app", "A", "1").await;
+    for _ in 0..=IMPORTS_MAX {
+        house.set("/lib/deep", "A", "1").await;
+        import(folders, ctx, ("/app", "/lib/deep")).await;
+        import(folders, ctx, ("/lib/deep", "/lib")).await;
+        folders.delete(ctx, &place("/lib"), Contents::Removed).await.expect("a folder");
+    }
+    assert!(folders.imports(ctx, &place("/app")).await.expect("a folder").is_empty());
+    for kind in [Kind::FolderImport, Kind::FolderImports, Kind::FolderImportedBy] {
+        assert_eq!(house.rows(kind).await, 0, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_imported_while_it_is_deleted_leaves_no_import() {
+    let house = House::new().await;
+    for path in ["/app", "/old", "/lib"] {
+        house.folder(path).await;
+    }
+    let (folders, ctx) = (house.services.folders.clone(), house.ctx.clone());
+    house.store.before_next_commit(async move { import(&folders, &ctx, ("/app", "/lib")).await });
+    let folders = &house.services.folders;
+    folders.delete(&house.ctx, &place("/lib"), Contents::Refused).await.expect("a folder");
+    assert_eq!(house.rows(Kind::FolderImports).await, 0);
+
+    let (deleting, ctx) = (folders.clone(), house.ctx.clone());
+    house.store.before_next_commit(async move {
+        deleting.delete(&ctx, &place("/old"), Contents::Refused).await.expect("a folder");
+    });
+    let refused = folders.add_import(&house.ctx, &place("/app"), &place("/old")).await.expect_err("it is gone");
+    assert_eq!(refused.code(), Code::NotFound);
+    assert_eq!(house.rows(Kind::FolderImports).await, 0);
 }

@@ -71,6 +71,21 @@ async fn changes_reach_syncs_through_imports_references_and_from_below() {
 }
 
 #[tokio::test]
+async fn a_deleted_import_reaches_the_syncs_of_the_folder_that_imported_it() {
+    let world = World::new().await;
+    world.set("/app", "OWN", "own").await;
+    world.set_in("lib", "/shared", "BASE", "base").await;
+    world.folders().set_imports(&world.ctx, &place("prod", "/app"), &[place("lib", "/shared")]).await.expect("imports");
+    world.sync(|_| ()).await;
+    world.run().await;
+    assert_eq!(world.vendor.values(), values(&[("BASE", "base"), ("OWN", "own")]));
+    world.folders().delete(&world.ctx, &place("lib", "/shared"), Contents::Removed).await.expect("a folder");
+    world.engine.run_due().await.expect("a store");
+    assert_eq!(world.pass(QUIET).await, 1);
+    assert_eq!(world.vendor.values(), values(&[("OWN", "own")]));
+}
+
+#[tokio::test]
 async fn what_lies_elsewhere_or_below_a_plain_selection_starts_nothing() {
     let world = World::new().await;
     world.set_many(1).await;
