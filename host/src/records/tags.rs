@@ -76,6 +76,14 @@ pub async fn list(view: &View, tenant: TenantUid, limit: usize) -> Result<Vec<Ta
     Ok(tags)
 }
 
+/// How many tags a tenant has; none of them is opened.
+///
+/// # Errors
+/// As [`View::keys`].
+pub async fn count(view: &View, tenant: TenantUid) -> Result<usize> {
+    Ok(view.keys(&Key::new(tenant, Kind::Tag)).await?.len())
+}
+
 /// Writes a new tag; its slug must have been found free with [`find_for_update`].
 ///
 /// # Errors

@@ -93,7 +93,7 @@ impl Tags {
             if rows::find_for_update(&mut tx, ctx.tenant(), &tag.slug).await?.is_some() {
                 return Err(taken());
             }
-            require_room(&tx, ctx.tenant()).await?;
+            Room::default().take(&tx, ctx.tenant()).await?;
             rows::insert(&mut tx, ctx.tenant(), &tag).await?;
             audit::record(&mut tx, ctx, now, "tags.create", tag.uid.to_string()).await?;
         });
@@ -159,11 +159,27 @@ fn taken() -> Error {
     Error::new(Code::AlreadyExists, "a tag with this slug exists")
 }
 
-async fn require_room(tx: &Transaction, tenant: TenantUid) -> Result<()> {
-    if rows::list(tx.view(), tenant, TAGS_OF_TENANT_MAX).await?.len() < TAGS_OF_TENANT_MAX {
-        return Ok(());
+/// How many tags a tenant has in one transaction, those made in it included: its view does not show them. Counted when the
+/// first one is made.
+#[derive(Default)]
+pub(super) struct Room {
+    taken: Option<usize>,
+}
+
+impl Room {
+    /// # Errors
+    /// `wrong_state` where there are too many.
+    async fn take(&mut self, tx: &Transaction, tenant: TenantUid) -> Result<()> {
+        let taken = match self.taken {
+            Some(taken) => taken,
+            None => rows::count(tx.view(), tenant).await?,
+        };
+        if taken >= TAGS_OF_TENANT_MAX {
+            return Err(Error::new(Code::WrongState, format!("there are at most {TAGS_OF_TENANT_MAX} tags")));
+        }
+        self.taken = Some(taken + 1);
+        Ok(())
     }
-    Err(Error::new(Code::WrongState, format!("there are at most {TAGS_OF_TENANT_MAX} tags")))
 }
 
 /// Gives every secret with the tag another in its place, or none. A secret that is given the tag meanwhile is a conflict.
@@ -205,7 +221,7 @@ async fn replace_in(
 /// # Errors
 /// `wrong_state` where there are too many; else as [`Transaction::put`].
 pub(super) async fn attach(
-    tx: &mut Transaction,
+    (tx, room): (&mut Transaction, &mut Room),
     (tenant, author): (TenantUid, IdentityUid),
     overview: &SecretOverview,
     now: Timestamp,
@@ -214,7 +230,7 @@ pub(super) async fn attach(
         let tag = match rows::find_for_update(tx, tenant, slug).await? {
             Some(known) => known,
             None => {
-                require_room(tx, tenant).await?;
+                room.take(tx, tenant).await?;
                 let tag = TagRecord::new(slug.clone(), author, now);
                 rows::insert(tx, tenant, &tag).await?;
                 tag

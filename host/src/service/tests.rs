@@ -3,3 +3,4 @@
 mod folders;
 mod ground;
 mod references;
+mod tags;

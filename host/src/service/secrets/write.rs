@@ -17,7 +17,7 @@ use crate::service::audit;
 use crate::service::context::TenantCtx;
 use crate::service::folders::{Place, ensure, hold};
 use crate::service::resolve::{folder_at, referenced_folders};
-use crate::service::tags;
+use crate::service::tags::{self, Room};
 use crate::transact;
 
 impl Secrets {
@@ -144,7 +144,7 @@ pub async fn set_all(
     values: &[(SecretName, Secret<String>)],
     now: Timestamp,
 ) -> Result<()> {
-    let mut work = Writing { tx, tenant, by: By::Author(author), now, changed: BTreeSet::new() };
+    let mut work = Writing { tx, tenant, by: By::Author(author), now, changed: BTreeSet::new(), tags: Room::default() };
     for (name, value) in values {
         let change = SecretChange { value: Some(value.clone()), ..SecretChange::default() };
         work.set_in(folder, name, &change, &Expected::Any).await?;
@@ -169,11 +169,13 @@ pub(super) struct Writing<'a> {
     by: By<'a>,
     pub(super) now: Timestamp,
     pub(super) changed: BTreeSet<FolderUid>,
+    tags: Room,
 }
 
 impl<'a> Writing<'a> {
     pub(super) fn new(tx: &'a mut Transaction, ctx: &'a TenantCtx, now: Timestamp) -> Self {
-        Self { tx, tenant: ctx.tenant(), by: By::Request(ctx), now, changed: BTreeSet::new() }
+        let (changed, tags) = (BTreeSet::new(), Room::default());
+        Self { tx, tenant: ctx.tenant(), by: By::Request(ctx), now, changed, tags }
     }
 
     async fn set(&mut self, environment: &Slug, set: &BatchSet) -> Result<Written> {
@@ -269,7 +271,7 @@ impl<'a> Writing<'a> {
             created_at: self.now,
             modified_at: self.now,
         };
-        tags::attach(self.tx, (self.tenant, self.author()), &overview, self.now).await?;
+        self.attach_tags(&overview).await?;
         secrets::insert(self.tx, self.tenant, &overview, value).await?;
         self.audit("secrets.create", &overview).await?;
         Ok(overview)
@@ -295,7 +297,7 @@ impl<'a> Writing<'a> {
             return Ok((found, Effect::Unchanged));
         }
         if updated.tags != found.tags {
-            tags::attach(self.tx, (self.tenant, self.author()), &updated, self.now).await?;
+            self.attach_tags(&updated).await?;
         }
         if value.is_some() {
             updated.versions.push(self.version(found.version() + 1));
@@ -304,6 +306,11 @@ impl<'a> Writing<'a> {
         secrets::write(self.tx, self.tenant, &updated, value).await?;
         self.audit("secrets.update", &updated).await?;
         Ok((updated, Effect::Updated))
+    }
+
+    async fn attach_tags(&mut self, overview: &SecretOverview) -> Result<()> {
+        let who = (self.tenant, self.author());
+        tags::attach((&mut *self.tx, &mut self.tags), who, overview, self.now).await
     }
 
     async fn take_name(&mut self, found: &SecretOverview, name: &SecretName) -> Result<()> {
