@@ -193,6 +193,30 @@ async fn a_credential_goes_only_where_it_was_entered_for() {
     assert_eq!(scope.ca_bundle, Some(ca.cert.pem()));
 }
 
+/// More than the snapshots that any request here takes.
+const SNAPSHOTS_MAX: usize = 100;
+
+#[tokio::test]
+async fn a_credential_that_is_replaced_while_a_request_is_answered_is_never_missed() {
+    let (api, _) = start().await;
+    let (_, path) = made(&api).await;
+    let settings = json!({"parameters": staging()["parameters"]});
+    let verify = format!("{path}:verifyAuth");
+    for (method, target, body) in [("PATCH", &path, &settings), ("POST", &verify, &json!({}))] {
+        for at in 0..=SNAPSHOTS_MAX {
+            assert!(at < SNAPSHOTS_MAX, "a moment at which the request is over must come");
+            let (other, path) = (api.clone(), path.clone());
+            api.store.after_snapshots(at, async move {
+                other.admin().patch(&path, &json!({"auth": staging()["auth"]})).await.expect(200);
+            });
+            api.admin().call(method.parse().expect("a method"), target, Some(body)).await.expect(200);
+            if api.store.forget_interlude() {
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_verification_is_kept_until_the_connection_changes() {
     let (api, plugins) = start().await;

@@ -1,4 +1,8 @@
-//! A store in memory that fails as it is told.
+//! A store in memory that fails as it is told, and in which something else happens when it is told.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use keyferry::ports::kv::{Batch, CommitError, KeyRange, KvStore, ReadError, Revision, Snapshot};
@@ -17,16 +21,21 @@ pub enum Fault {
     Waits,
 }
 
+type Interlude = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// See the module.
 pub struct FaultyStore {
     beneath: MemoryStore,
     fault: watch::Sender<Fault>,
     waiting: Notify,
+    /// How many snapshots come before it, and what happens then.
+    interlude: Mutex<Option<(usize, Interlude)>>,
 }
 
 impl Default for FaultyStore {
     fn default() -> Self {
-        Self { beneath: MemoryStore::new(), fault: watch::Sender::new(Fault::None), waiting: Notify::new() }
+        let (fault, interlude) = (watch::Sender::new(Fault::None), Mutex::new(None));
+        Self { beneath: MemoryStore::new(), fault, waiting: Notify::new(), interlude }
     }
 }
 
@@ -34,6 +43,28 @@ impl FaultyStore {
     /// From now on this is wrong.
     pub fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
+    }
+
+    /// After so many snapshots, and right before the next one, all of this happens.
+    pub fn after_snapshots(&self, count: usize, interlude: impl Future<Output = ()> + Send + 'static) {
+        *self.interlude.lock().expect("no test panics while it holds this") = Some((count, Box::pin(interlude)));
+    }
+
+    /// Forgets what has not happened yet; whether there was anything.
+    pub fn forget_interlude(&self) -> bool {
+        self.interlude.lock().expect("no test panics while it holds this").take().is_some()
+    }
+
+    fn due_interlude(&self) -> Option<Interlude> {
+        let mut interlude = self.interlude.lock().expect("no test panics while it holds this");
+        match interlude.as_mut() {
+            Some((0, _)) => interlude.take().map(|(_, interlude)| interlude),
+            Some((left, _)) => {
+                *left -= 1;
+                None
+            }
+            None => None,
+        }
     }
 
     /// Waits until a commit waits.
@@ -61,6 +92,9 @@ impl KvStore for FaultyStore {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         if *self.fault.borrow() == Fault::Reads {
             return Err(ReadError("the disk is gone".into()));
+        }
+        if let Some(interlude) = self.due_interlude() {
+            interlude.await;
         }
         self.beneath.snapshot().await
     }

@@ -217,7 +217,7 @@ impl Connections {
             let present = present.filter(|found| belongs(&found.value, integration, false)).ok_or_else(unknown)?;
             expected.check(present.version)?;
             let mut record = present.value;
-            let credential = self.credential(ctx.tenant(), uid, &record.draft).await?;
+            let credential = Self::credential(tx.view(), ctx.tenant(), uid, &record.draft).await?;
             let standing = Standing { state: Some(&record.draft), credential: credential.as_ref() };
             let settled = settle(&resolved, change.entered.clone(), standing, &Form::of_connection())?;
             record.display_name = change.display_name.clone().apply(record.display_name);
@@ -353,7 +353,7 @@ impl Connections {
         let view = self.core.records.view().await?;
         let resolved = resolve(&view, &self.catalogue, ctx.tenant(), integration).await?;
         let connection = self.find(&view, ctx.tenant(), integration, uid, false).await?.value;
-        self.verify_stored(ctx, &resolved, &connection).await
+        self.verify_stored(ctx, &view, &resolved, &connection).await
     }
 
     async fn resolved(&self, ctx: &TenantCtx, integration: &Slug) -> Result<ResolvedIntegration> {

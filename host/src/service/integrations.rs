@@ -75,11 +75,11 @@ impl Integrations {
                 Error::new(Code::ConfigTestUnsupported, detail)
             };
             let default = default.ok_or_else(nothing)?;
-            return self.connections.verify_stored(ctx, &integration, &default).await;
+            return self.connections.verify_stored(ctx, &view, &integration, &default).await;
         }
         let entered = entered_test(test)?;
         let credential = match &default {
-            Some(default) => self.connections.credential(ctx.tenant(), default.uid, &default.draft).await?,
+            Some(default) => Connections::credential(&view, ctx.tenant(), default.uid, &default.draft).await?,
             None => None,
         };
         let standing =

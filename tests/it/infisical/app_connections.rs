@@ -91,6 +91,30 @@ async fn a_connection_is_tested_stored_and_shown_without_its_secret() {
     assert_eq!(available.json, json!({"appConnections": [expected]}));
 }
 
+/// More than the snapshots that any request here takes.
+const SNAPSHOTS_MAX: usize = 100;
+
+#[tokio::test]
+async fn a_connection_that_is_deleted_while_connections_are_read_is_there_or_not() {
+    let (api, _) = start().await;
+    for statuses in [[200, 200], [200, 404]] {
+        for at in 0..=SNAPSHOTS_MAX {
+            assert!(at < SNAPSHOTS_MAX, "a moment at which the request is over must come");
+            let path = path_of(&connected(&api, &format!("{at}-{}", statuses[1])).await);
+            let target = if statuses[1] == 404 { path.clone() } else { format!("{AWS}?projectId=acme") };
+            let other = api.clone();
+            api.store.after_snapshots(at, async move {
+                other.admin().delete(&path).await.expect(200);
+            });
+            let read = api.admin().get(&target).await;
+            assert!(statuses.contains(&read.status.as_u16()), "{target}: {}", read.text);
+            if api.store.forget_interlude() {
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn apps_are_offered_by_what_plugins_declare() {
     let (api, _) = start().await;

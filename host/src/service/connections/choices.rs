@@ -52,7 +52,7 @@ impl Connections {
         let opened = match default {
             Some(uid) => {
                 let connection = self.find(&view, ctx.tenant(), id, uid, true).await?.value;
-                self.open_state(ctx.tenant(), &integration, &connection, &connection.draft).await?
+                Self::open_state(&view, ctx.tenant(), &integration, (&connection, &connection.draft)).await?
             }
             None => {
                 let state = ConnectionState {
@@ -86,7 +86,7 @@ impl Connections {
             true => connection.draft.clone(),
             false => with_chosen(&integration, connection.draft.clone(), &query.chosen)?,
         };
-        let opened = self.open_state(ctx.tenant(), &integration, &connection, &state).await?;
+        let opened = Self::open_state(&view, ctx.tenant(), &integration, (&connection, &state)).await?;
         self.ask(ctx, &integration, &opened, query).await
     }
 

@@ -48,8 +48,9 @@ impl Connections {
             return self.update(ctx, integration, uid, change, &Expected::Any).await;
         }
         let resolved = self.resolved(ctx, integration).await?;
-        let present = self.find(&self.core.records.view().await?, ctx.tenant(), integration, uid, false).await?;
-        let credential = self.credential(ctx.tenant(), uid, &present.value.draft).await?;
+        let view = self.core.records.view().await?;
+        let present = self.find(&view, ctx.tenant(), integration, uid, false).await?;
+        let credential = Self::credential(&view, ctx.tenant(), uid, &present.value.draft).await?;
         let standing = Standing { state: Some(&present.value.draft), credential: credential.as_ref() };
         let settled = settle(&resolved, change.entered.clone(), standing, &Form::of_connection())?;
         let proof = self.prove(ctx, &resolved, settled).await?;

@@ -47,7 +47,7 @@ impl Connections {
             if !may || rows::is_used(tx.view(), ctx.tenant(), uid).await? {
                 return Err(refused());
             }
-            let mut credential = self.credential(ctx.tenant(), uid, &record.draft).await?;
+            let mut credential = Self::credential(tx.view(), ctx.tenant(), uid, &record.draft).await?;
             if let Some(credential) = &mut credential {
                 credential.binding.hosts.insert(parameter.to_owned(), origin.to_owned());
                 credentials::write(&mut tx, ctx.tenant(), credential).await?;

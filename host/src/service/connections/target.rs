@@ -41,7 +41,7 @@ impl Destinations for Connections {
         let state = self.used_state(&view, tenant, &integration, &connection).await?;
         let state = with_chosen(&integration, state, target.parameters)?;
         let (rules, destination) = check_destination(&integration, &state, target.destination)?;
-        let opened = self.open_state(tenant, &integration, &connection, &state).await?;
+        let opened = Self::open_state(&view, tenant, &integration, (&connection, &state)).await?;
         self.catalogue.load(opened.plugin.digest).await?;
         Ok(OpenDestination {
             connection: uid,

@@ -7,6 +7,7 @@ use crate::domain::access::Scope;
 use crate::domain::id::ConnectionUid;
 use crate::domain::{Code, Error, Result};
 use crate::ports::sealer::{HashPurpose, TenantSealer};
+use crate::records::View;
 use crate::service::context::TenantCtx;
 use crate::service::integrations::resolve::resolve;
 
@@ -16,8 +17,11 @@ impl Connections {
     /// # Errors
     /// `scope_missing`, `not_found`, `record_unreadable`.
     pub async fn used(&self, ctx: &TenantCtx, uid: ConnectionUid) -> Result<UsedConnection> {
-        let found = self.find_by_uid(ctx, uid).await?.value.record;
-        let used = self.as_used(ctx, found).await?;
+        ctx.require(Scope::IntegrationsRead)?;
+        let view = self.core.records.view().await?;
+        let found = rows::read(&view, ctx.tenant(), uid).await?.filter(|found| !found.value.is_default);
+        let found = found.ok_or_else(super::unknown)?.value;
+        let used = self.as_used(&view, ctx, found).await?;
         used.ok_or_else(|| Error::not_found("connection"))
     }
 
@@ -31,7 +35,7 @@ impl Connections {
         let mut found = Vec::new();
         for record in rows::all(&view, ctx.tenant()).await? {
             if !record.is_default {
-                found.extend(self.as_used(ctx, record).await?);
+                found.extend(self.as_used(&view, ctx, record).await?);
             }
         }
         Ok(found)
@@ -49,14 +53,18 @@ impl Connections {
         Ok(shown.filter(|record| Some(record.uid) != own).any(|record| record.name() == name))
     }
 
-    async fn as_used(&self, ctx: &TenantCtx, record: rows::ConnectionRecord) -> Result<Option<UsedConnection>> {
+    async fn as_used(
+        &self,
+        view: &View,
+        ctx: &TenantCtx,
+        record: rows::ConnectionRecord,
+    ) -> Result<Option<UsedConnection>> {
         let Some(published) = record.published else { return Ok(None) };
-        let view = self.core.records.view().await?;
-        let revision = rows::revision(&view, ctx.tenant(), record.uid, published.number).await?;
+        let revision = rows::revision(view, ctx.tenant(), record.uid, published.number).await?;
         let missing = || Error::new(Code::RecordUnreadable, "the published revision of a connection is missing");
         let state = revision.ok_or_else(missing)?.state;
-        let credential = self.credential(ctx.tenant(), record.uid, &state).await?;
-        let integration = resolve(&view, &self.catalogue, ctx.tenant(), &record.integration).await.ok();
+        let credential = Self::credential(view, ctx.tenant(), record.uid, &state).await?;
+        let integration = resolve(view, &self.catalogue, ctx.tenant(), &record.integration).await.ok();
         let method = state.auth.as_ref().map(|auth| auth.method.as_str());
         let method = integration.as_ref().zip(method).and_then(|(integration, method)| integration.method(method));
         let is_open = |name: &str| {

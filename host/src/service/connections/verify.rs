@@ -7,7 +7,7 @@ use crate::domain::id::{ConnectionUid, TenantUid};
 use crate::domain::plugin::{CallFailure, Operation};
 use crate::domain::{Code, Error, Result};
 use crate::records::connections::{self as rows, ConnectionRecord, ConnectionState, VerificationRecord};
-use crate::records::{credentials, integrations as integration_rows};
+use crate::records::{View, credentials, integrations as integration_rows};
 use crate::service::audit;
 use crate::service::connections::settle::{Secrets, Settled, require_bound};
 use crate::service::context::TenantCtx;
@@ -41,11 +41,12 @@ impl Connections {
     pub(in crate::service) async fn verify_stored(
         &self,
         ctx: &TenantCtx,
+        view: &View,
         integration: &ResolvedIntegration,
         connection: &ConnectionRecord,
     ) -> Result<Verification> {
         require_testable(integration, &connection.draft)?;
-        let opened = self.open_state(ctx.tenant(), integration, connection, &connection.draft).await?;
+        let opened = Self::open_state(view, ctx.tenant(), integration, (connection, &connection.draft)).await?;
         self.audit_use(ctx, "configs.verifyAuth", &connection.uid.to_string()).await?;
         let verification = self.run_verify(&opened).await?;
         let record = VerificationRecord {
@@ -115,18 +116,17 @@ impl Connections {
         Ok(())
     }
 
-    /// Opens one state of a connection: its draft, or a revision.
+    /// Opens one state of a connection, its draft or a revision, at the view that it was read at.
     ///
     /// # Errors
     /// As [`super::open::open`], and `credential_rebind_refused` when the credential was entered for something else.
     pub(in crate::service) async fn open_state(
-        &self,
+        view: &View,
         tenant: TenantUid,
         integration: &ResolvedIntegration,
-        connection: &ConnectionRecord,
-        state: &ConnectionState,
+        (connection, state): (&ConnectionRecord, &ConnectionState),
     ) -> Result<OpenConnection> {
-        let credential = self.credential(tenant, connection.uid, state).await?;
+        let credential = Self::credential(view, tenant, connection.uid, state).await?;
         if let Some(credential) = &credential {
             require_bound(credential, integration, state)?;
         }
@@ -134,16 +134,15 @@ impl Connections {
         super::open::open(integration, Parts { tenant, connection: Some(connection.uid), state, secrets })
     }
 
-    /// The credential that a state holds.
+    /// The credential that a state holds, at the view that the state was read at: a later one may hold it no longer.
     pub(in crate::service) async fn credential(
-        &self,
+        view: &View,
         tenant: TenantUid,
         connection: ConnectionUid,
         state: &ConnectionState,
     ) -> Result<Option<credentials::CredentialRecord>> {
         let Some(uid) = state.credential else { return Ok(None) };
-        let view = self.core.records.view().await?;
-        let found = credentials::read(&view, tenant, connection, uid).await?;
+        let found = credentials::read(view, tenant, connection, uid).await?;
         let missing = || Error::new(Code::RecordUnreadable, "the connection's credential is missing");
         found.map(Some).ok_or_else(missing)
     }

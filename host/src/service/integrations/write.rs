@@ -16,6 +16,7 @@ use crate::records::Transaction;
 use crate::records::connections::{ConnectionRecord, ConnectionState};
 use crate::records::integrations::IntegrationRecord;
 use crate::service::audit;
+use crate::service::connections::Connections;
 use crate::service::connections::settle::Settled;
 use crate::service::connections::write::apply_settled;
 use crate::service::integrations::IntegrationView;
@@ -139,7 +140,7 @@ impl Integrations {
                 None => None,
             };
             let credential = match &connection {
-                Some(found) => self.connections.credential(ctx.tenant(), found.uid, &found.draft).await?,
+                Some(found) => Connections::credential(tx.view(), ctx.tenant(), found.uid, &found.draft).await?,
                 None => None,
             };
             let current = Current { is_new: false, connection: connection.as_ref(), credential: credential.as_ref() };
