@@ -362,16 +362,6 @@ fn key_parts(purpose: KeyPurpose, digest: &[u8; 32]) -> [&[u8]; 2] {
     [domain, digest]
 }
 
-/// Deletes a key and its index entries; one that is gone already is no failure.
-pub(in crate::service) async fn forget_key(records: &Records, uid: KeyUid) -> Result<()> {
-    transact!(records, |tx| {
-        if let Some(key) = tx.get::<AccessKeyRecord>(&rows::access_key(uid)).await? {
-            delete_key(&mut tx, &key);
-        }
-    });
-    Ok(())
-}
-
 /// Deletes a key and its index entries, in a transaction.
 pub(in crate::service) fn delete_key(tx: &mut Transaction, key: &AccessKeyRecord) {
     tx.delete(&rows::access_key(key.uid));

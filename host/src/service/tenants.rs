@@ -6,12 +6,12 @@ use super::context::{Core, HostCtx, TenantCtx};
 use super::identities::{erase, key_uid, keys_of};
 use crate::domain::access::Role;
 use crate::domain::error::violation;
-use crate::domain::id::TenantUid;
+use crate::domain::id::{IdentityUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::{Code, Error, Expected, Result, Timestamp, Versioned, Violation};
 use crate::records::access::{self as access_rows, IdentityRecord, MembershipRecord};
 use crate::records::tenant::{self as rows, TenantRecord};
-use crate::records::{Key, Kind};
+use crate::records::{Key, Kind, Transaction};
 use crate::transact;
 
 /// Ids that would read as something else in a path or a log.
@@ -200,39 +200,60 @@ impl Tenants {
     /// Deletes the rows of a tenant whose keys are gone, with what the system range holds of it, and at last the tenant.
     async fn purge(&self, uid: TenantUid) -> Result<()> {
         let records = &self.core.records;
-        let view = records.view().await?;
-        for (key, _) in view.scan_clear(&access_rows::access_keys_in(uid), None, usize::MAX).await? {
-            if let Some(key) = key_uid(key.components()) {
-                access::forget_key(records, key).await?;
-            }
-        }
+        self.purge_keys(uid).await?;
         self.purge_identities(uid).await?;
         records.purge(uid, PURGE_BATCH).await?;
         transact!(records, |tx| tx.delete(&rows::tenant(uid)));
         Ok(())
     }
 
-    /// Deletes the identities whose home the tenant was, and every trace of a membership.
-    async fn purge_identities(&self, home: TenantUid) -> Result<()> {
+    /// Deletes the keys that open the tenant.
+    async fn purge_keys(&self, tenant: TenantUid) -> Result<()> {
         let records = &self.core.records;
-        let prefix = Key::system(Kind::Identity);
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let view = records.view().await?;
-            let page = view.scan::<IdentityRecord>(&prefix, after.as_deref(), PURGE_BATCH).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = Some(last.as_bytes().to_vec());
-            for (_, identity) in page {
-                let keys = if identity.home == Some(home) { keys_of(&view, identity.uid).await? } else { Vec::new() };
-                transact!(records, |tx| {
-                    tx.delete(&access_rows::membership_of(identity.uid, home));
-                    if identity.home == Some(home) {
-                        erase(&mut tx, &identity, &keys).await?;
+        let entries = records.view().await?.keys(&access_rows::access_keys_in(tenant)).await?;
+        for batch in entries.chunks(PURGE_BATCH) {
+            transact!(records, |tx| {
+                for uid in batch.iter().filter_map(|entry| key_uid(entry.components())) {
+                    if let Some(key) = tx.get(&access_rows::access_key(uid)).await? {
+                        access::delete_key(&mut tx, &key);
                     }
-                });
-            }
+                }
+            });
         }
+        Ok(())
     }
+
+    /// Deletes the identities whose home the tenant was, and every trace of a membership. All of them are members; what their
+    /// memberships say can no longer be opened.
+    async fn purge_identities(&self, tenant: TenantUid) -> Result<()> {
+        let records = &self.core.records;
+        let memberships = records.view().await?.keys(&access_rows::memberships(tenant)).await?;
+        for batch in memberships.chunks(PURGE_BATCH) {
+            transact!(records, |tx| {
+                for uid in batch.iter().filter_map(|key| member_uid(key.components())) {
+                    tx.delete(&access_rows::membership_of(uid, tenant));
+                    let identity: Option<IdentityRecord> = tx.view().get(&access_rows::identity(uid)).await?;
+                    if identity.is_some_and(|identity| identity.home == Some(tenant)) {
+                        erase_whole(&mut tx, uid).await?;
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The uid at the end of a membership's key.
+fn member_uid(components: &[u8]) -> Option<IdentityUid> {
+    components.last_chunk::<16>().map(|bytes| IdentityUid::from_bytes(*bytes))
+}
+
+/// Deletes an identity with its keys. A key that is made meanwhile changes the identity's row, so that this is tried again and
+/// finds it.
+async fn erase_whole(tx: &mut Transaction, uid: IdentityUid) -> Result<()> {
+    let Some(identity) = tx.get::<IdentityRecord>(&access_rows::identity(uid)).await? else { return Ok(()) };
+    let keys = keys_of(tx.view(), uid).await?;
+    erase(tx, &identity, &keys).await
 }
 
 fn owner(ctx: &HostCtx, now: Timestamp) -> MembershipRecord {

@@ -4,3 +4,4 @@ mod folders;
 mod ground;
 mod references;
 mod tags;
+mod tenants;
