@@ -291,7 +291,7 @@ impl<'v> Resolver<'v> {
 
     async fn referred(
         &mut self,
-        target: Option<Target>,
+        target: Target,
         holder: &SecretOverview,
         trail: &[(FolderUid, SecretName)],
     ) -> Result<Referred> {
@@ -299,7 +299,6 @@ impl<'v> Resolver<'v> {
         if self.followed > REFERENCES_MAX {
             return Err(too_large("references", REFERENCES_MAX));
         }
-        let Some(target) = target else { return Ok(Referred::Nothing) };
         let Some((folder, name)) = self.place(target, holder.folder).await? else { return Ok(Referred::Nothing) };
         let Some(found) = self.find(folder, &name).await? else { return Ok(Referred::Nothing) };
         let place = (found.folder, found.name.clone());
@@ -312,6 +311,7 @@ impl<'v> Resolver<'v> {
     pub(super) async fn place(&mut self, target: Target, holder: FolderUid) -> Result<Option<(FolderUid, SecretName)>> {
         match target {
             Target::Local(name) => Ok(Some((holder, name))),
+            Target::Elsewhere => Ok(None),
             Target::Absolute { environment, path, name } => {
                 let Some(environment) = environments::find(self.view, self.tenant, &environment).await? else {
                     return Ok(None);
@@ -365,7 +365,7 @@ pub async fn referenced_folders(
     let mut resolver = Resolver::new(view, tenant, Unresolved::Literal);
     let mut found = BTreeSet::new();
     for piece in reference::pieces(value.expose()) {
-        if let Piece::Reference { target: Some(target), .. } = piece
+        if let Piece::Reference { target, .. } = piece
             && let Some((folder, _)) = resolver.place(target, holder).await?
         {
             found.insert(folder);

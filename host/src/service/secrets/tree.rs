@@ -125,7 +125,7 @@ impl<'v> Growing<'v> {
             let trail = [trail, &[overview.uid]].concat();
             for target in targets(&value) {
                 let child = self.child(target, &overview, (&node.place, &trail)).await?;
-                node.children.push(child);
+                node.children.extend(child);
             }
             node.value = Some(value);
             Ok(node)
@@ -137,12 +137,13 @@ impl<'v> Growing<'v> {
         target: Target,
         holder: &SecretOverview,
         (place, trail): (&Place, &[SecretUid]),
-    ) -> Result<ReferenceNode> {
+    ) -> Result<Option<ReferenceNode>> {
         let written = match &target {
             Target::Local(name) => (place.clone(), name.clone()),
             Target::Absolute { environment, path, name } => {
                 (Place { environment: environment.clone(), path: path.clone() }, name.clone())
             }
+            Target::Elsewhere => return Ok(None),
         };
         let found = match self.resolver.place(target, holder.folder).await? {
             Some((folder, name)) => self.resolver.find(folder, &name).await?,
@@ -151,12 +152,12 @@ impl<'v> Growing<'v> {
         match found {
             Some(found) if trail.len() < DEPTH_MAX && !trail.contains(&found.uid) => {
                 let place = self.place_of(found.folder).await?;
-                self.down(found, place, trail).await
+                self.down(found, place, trail).await.map(Some)
             }
             _ => {
                 self.count()?;
                 let (place, name) = written;
-                Ok(ReferenceNode { name, place, value: None, children: Vec::new() })
+                Ok(Some(ReferenceNode { name, place, value: None, children: Vec::new() }))
             }
         }
     }
@@ -190,7 +191,7 @@ fn targets(value: &Secret<String>) -> Vec<Target> {
     let pieces = reference::pieces(value.expose()).into_iter();
     pieces
         .filter_map(|piece| match piece {
-            Piece::Reference { target, .. } => target,
+            Piece::Reference { target, .. } => Some(target),
             Piece::Literal(_) | Piece::Escape => None,
         })
         .collect()

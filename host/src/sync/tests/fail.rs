@@ -216,6 +216,34 @@ async fn a_reference_may_be_passed_on_as_text() {
 }
 
 #[tokio::test]
+async fn text_that_only_looks_like_a_reference_is_synced_as_it_stands() {
+    let world = World::new().await;
+    let texts = [("A", "${HOME:-/root}"), ("B", "ref: ${{ github.ref }}"), ("C", "${}"), ("D", "${HOME:-x}/y")];
+    for (name, value) in texts {
+        world.set("/app", name, value).await;
+    }
+    world.set("/app", "E", "${HOME:-${D}} $${D}").await;
+    world.sync(|_| ()).await;
+    let run = world.run().await;
+    assert_eq!(run.run.state, RunState::Succeeded, "{:?}", run.run.failure);
+    let mut expected = values(&texts);
+    expected.insert("E".to_owned(), "${HOME:-${HOME:-x}/y} ${D}".to_owned());
+    assert_eq!(world.vendor.values(), expected);
+}
+
+#[tokio::test]
+async fn a_reference_into_nothing_or_another_project_stops_the_run() {
+    for value in ["${NOWHERE}", "${prod.app.NOWHERE}", "${nowhere.KEY}", "${@other.prod.KEY}", "${@KEY}"] {
+        let world = World::new().await;
+        world.set("/app", "A", value).await;
+        world.sync(|_| ()).await;
+        let failure = world.run().await.run.failure.expect(value);
+        assert_eq!(failure.code, "reference_unresolved", "{value}");
+        assert!(world.vendor.values().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn references_in_a_circle_are_cut_alike_whichever_is_read_first() {
     let world = World::new().await;
     for (name, value) in [("A", "a${B}"), ("B", "b${C}"), ("C", "c${A}"), ("D", "d${B}"), ("E", "e${E}")] {
