@@ -27,8 +27,6 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Server {
     pub listen: SocketAddr,
-    pub body_bytes_max: u64,
-    pub read_timeout: Duration,
     /// Zero: no limit.
     pub requests_per_second: u32,
     pub requests_burst: u32,

@@ -152,8 +152,38 @@ async fn an_id_is_unique_in_its_tenant_and_free_in_another() {
     api.admin().post(INTEGRATIONS, &json!({"id": "CRM"})).await.expect(201);
     api.admin().post("/v1/tenants/other/integrations", &crm()).await.expect(201);
     api.admin().post(INTEGRATIONS, &json!({"id": "http"})).await.problem(409, "already_exists");
+    api.admin().post("/v1/plugins/http:disable", &json!({})).await.expect(200);
+    api.admin().post(INTEGRATIONS, &json!({"id": "http"})).await.problem(409, "already_exists");
     api.admin().post(INTEGRATIONS, &json!({"id": "x".repeat(150)})).await.expect(201);
     assert_violations(api.admin().post(INTEGRATIONS, &json!({"id": "x".repeat(151)})).await, &[("/id", "malformed")]);
+}
+
+#[tokio::test]
+async fn a_secret_stays_one_whatever_is_declared_of_it_later() {
+    let (api, _) = with_http().await;
+    let made = api.admin().post(INTEGRATIONS, &crm()).await.expect(201);
+    assert!(!made.text.contains(RIGHT));
+    let one = format!("{INTEGRATIONS}/custom_crm");
+    let config =
+        json!({"displayName": "own", "parameters": {"baseUrl": "https://crm.example.com"}, "auth": crm()["auth"]});
+    api.admin().post(&format!("{one}/configs"), &config).await.expect(201);
+    let configs = api.admin().get(&format!("{one}/configs")).await.expect(200);
+    let config = configs.text_at("/items/0/id");
+    api.admin().post(&format!("{one}/configs/{config}:publish"), &json!({})).await.expect(200);
+    let mut metadata = crm()["configMetadata"].clone();
+    metadata["authMetadata"][0]["parametersMetadata"] = json!([{"name": "apiKey"}, {"name": "other", "secret": true}]);
+    let change = json!({"configMetadata": metadata});
+    let changed = api.admin().call(http::Method::PUT, &one, Some(&change)).await;
+    let shown = [
+        changed.text,
+        api.admin().get(&one).await.text,
+        api.admin().get(&format!("{one}/configs/{config}")).await.text,
+        api.admin().get("/api/v1/app-connections?projectId=acme").await.text,
+        api.admin().get(&format!("/api/v1/app-connections/custom_crm/{config}")).await.text,
+    ];
+    for text in shown {
+        assert!(!text.contains(RIGHT), "{text}");
+    }
 }
 
 #[tokio::test]

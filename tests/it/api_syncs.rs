@@ -7,6 +7,7 @@ use axum::body::Body;
 use http::Request;
 use keyferry::sync::SyncEngine;
 use keyferry_tests::api::{Answer, TestApi};
+use keyferry_tests::fake_plugins::{self, FakePlugins, RIGHT};
 use keyferry_tests::shelf::Shelf;
 use serde_json::{Value, json};
 
@@ -70,6 +71,51 @@ async fn install(api: &TestApi) {
     api.send(request("/v1/plugins", "application/wasm", Shelf::component())).await.expect(201);
     let grants = json!({"grants": {"egress": []}}).to_string().into_bytes();
     api.send(request("/v1/plugins/shelf:activate", "application/json", grants)).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_is_lacking_is_told_before_the_first_run() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    world.shelf.lack("shelf:Put");
+    let made = world.post("", &world.sync()).await.expect(201);
+    let lacking = json!(["shelf:Put"]);
+    assert_eq!(
+        (&made.json["state"], &made.json["verification"]["missingPermissions"]),
+        (&json!("UNVERIFIED"), &lacking)
+    );
+    assert_eq!(world.get("/app-to-shelf").await.expect(200).json["verification"], made.json["verification"]);
+    world.shelf.lack("shelf:Delete");
+    let path = format!("{SYNCS}/app-to-shelf");
+    let renamed = world.api.admin().patch(&path, &json!({"displayName": "other"})).await.expect(200);
+    assert_eq!(renamed.json["verification"]["missingPermissions"], lacking, "it leads where it led");
+    let moved = world.api.admin().patch(&path, &json!({"destination": {"path": "/moved/"}})).await.expect(200);
+    assert_eq!(moved.json["verification"]["missingPermissions"], json!(["shelf:Delete"]));
+    assert_eq!(world.run(&json!({})).await.json["state"], "SUCCEEDED");
+    let run = world.get("/app-to-shelf").await.expect(200);
+    assert_eq!((&run.json["state"], &run.json["verification"]), (&json!("IN_SYNC"), &Value::Null));
+}
+
+#[tokio::test]
+async fn destination_that_cannot_be_asked_is_told_with_the_cause() {
+    let api = TestApi::with_plugins(&FakePlugins::new()).await;
+    api.tenant("acme").await;
+    api.plugin(&fake_plugins::parameter_store()).await;
+    api.admin().post("/v1/tenants/acme/environments", &json!({"slug": "prod"})).await.expect(201);
+    let configs = "/v1/tenants/acme/integrations/aws-parameter-store/configs";
+    let credential = json!({"accessKeyId": "AKIAEXAMPLE", "secretAccessKey": RIGHT});
+    let config = json!({"parameters": {"region": "eu-west-1"}, "auth": {"integrationAuthMetadataId": "access-key",
+        "level": "APPLICATION", "parameters": credential}});
+    let config = api.admin().post(configs, &config).await.expect(201).text_at("/id");
+    api.admin().post(&format!("{configs}/{config}:publish"), &json!({})).await.expect(200);
+    let sync = json!({"id": "app", "integration": "aws-parameter-store", "config": config,
+        "source": {"environment": "prod", "path": "/"}, "destination": {"path": "/app/"}});
+    let made = api.admin().post(SYNCS, &sync).await.expect(201);
+    assert_eq!(
+        (&made.json["state"], &made.json["verification"]["error"]["code"]),
+        (&json!("UNVERIFIED"), &json!("plugin_contract_broken"))
+    );
+    assert!(!made.text.contains(RIGHT));
 }
 
 #[tokio::test]

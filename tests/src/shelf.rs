@@ -28,11 +28,12 @@ pub const REFUSED: &str = "REFUSED";
 pub struct Shelf {
     items: Arc<Mutex<BTreeMap<String, String>>>,
     is_open: Arc<watch::Sender<bool>>,
+    lacking: Arc<Mutex<Vec<String>>>,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
-        Self { items: Arc::default(), is_open: Arc::new(watch::channel(true).0) }
+        Self { items: Arc::default(), is_open: Arc::new(watch::channel(true).0), lacking: Arc::default() }
     }
 }
 
@@ -45,6 +46,11 @@ impl Shelf {
     /// Lets changes be carried out again.
     pub fn open(&self) {
         self.is_open.send_replace(true);
+    }
+
+    /// Says from now on that the caller lacks this permission.
+    pub fn lack(&self, permission: &str) {
+        *self.lacking.lock().unwrap_or_else(PoisonError::into_inner) = vec![permission.to_owned()];
     }
 
     /// The component to install.
@@ -131,7 +137,8 @@ impl PluginRunner for Shelf {
     }
 
     async fn check(&self, _: PluginCall, _: &Map<String, Value>) -> Result<Account, CallFailure> {
-        Ok(Account::default())
+        let missing_permissions = self.lacking.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Account { missing_permissions, ..Account::default() })
     }
 
     async fn identify(

@@ -99,6 +99,10 @@ impl<'c> At<'c> {
     const fn is_textual(&self) -> bool {
         self.manner.query || self.manner.lenient
     }
+
+    const fn is_lenient(&self) -> bool {
+        self.manner.lenient
+    }
 }
 
 /// The members of one object, each to be asked for once.

@@ -78,6 +78,15 @@ fn make_private(directory: &Path) -> Result<(), StartError> {
     made.map_err(|source| StartError::DataDirectory { path: directory.to_owned(), source })
 }
 
+/// The environment holds the key for as long as the process lives: no core dump and no other process of the user's gets at it
+/// (prctl(2), `PR_SET_DUMPABLE`).
+fn conceal_environment() {
+    #[cfg(target_os = "linux")]
+    if let Err(fault) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(error.causes = %fault, "the process can be dumped, and the root key with it");
+    }
+}
+
 fn root_key(
     root: &RootKey,
     data_directory: &Path,
@@ -85,6 +94,7 @@ fn root_key(
 ) -> Result<(LocalRoot, RootKeyOrigin), StartError> {
     match root {
         RootKey::Environment { variable, value } => {
+            conceal_environment();
             let root = LocalRoot::from_text(value).map_err(StartError::RootKey)?;
             Ok((root, RootKeyOrigin::Environment(variable.clone())))
         }
@@ -183,4 +193,19 @@ impl RequestObserver for EgressMeter {
 fn parsed<T: FromStr<Err: std::fmt::Display>>(key: &'static str, entries: &[String]) -> Result<Vec<T>, StartError> {
     let failed = |error: T::Err| StartError::Egress { key, detail: error.to_string() };
     entries.iter().map(|entry| entry.parse().map_err(failed)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_root_key_from_the_environment_is_in_no_core_dump() {
+        let value = Secret::from("6bde1c".repeat(10) + "11aa");
+        let root = RootKey::Environment { variable: "KEYFERRY_ROOT_KEY".to_owned(), value };
+        root_key(&root, Path::new("data"), true).map(drop).expect("it is a key");
+        let behaviour = rustix::process::dumpable_behavior().expect("Linux tells");
+        assert_eq!(behaviour, rustix::process::DumpableBehavior::NotDumpable);
+    }
 }

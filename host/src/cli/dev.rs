@@ -117,9 +117,10 @@ fn greet(app: &App, place: &Place, environment: &Path, output: Output) {
          tenant    {TENANT}, with the environments dev, staging and prod\n\n\
          Try, in another terminal:\n\n  \
          set -a; . {}; set +a\n  \
-         keyferry secret set /app/GREETING=hello\n  \
-         keyferry integration list\n",
+         {program} secret set /app/GREETING=hello\n  \
+         {program} integration list\n",
         place.data.display(),
         environment.display(),
+        program = source::command_name(),
     ));
 }

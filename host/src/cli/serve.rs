@@ -99,7 +99,9 @@ fn announce(app: &App, arguments: &ServeArguments, output: Output) -> Result<(),
             path.display()
         )),
         RootKeyOrigin::File(path) => output.note(&format!("root key: {}", path.display())),
-        RootKeyOrigin::Environment(variable) => output.note(&format!("root key: ${variable}")),
+        RootKeyOrigin::Environment(variable) => output.note(&format!(
+            "root key: ${variable}; whoever may read the environment of this process has it too: a file is safer"
+        )),
     }
     let Some(token) = &app.administrator_token else { return Ok(()) };
     match &arguments.administrator_token_file {

@@ -104,7 +104,8 @@ async fn create(arguments: &SyncCreateArguments, client: &Client, output: Output
     }
     let made = client.send(Method::POST, &client.of_tenant("syncs"), &body).await?;
     output.data(&made, |made| {
-        format!("made sync `{}`; next: keyferry sync plan {}", text(made, "/id"), text(made, "/id"))
+        let next = format!("made sync `{}`; next: keyferry sync plan {}", text(made, "/id"), text(made, "/id"));
+        std::iter::once(next).chain(shown::unverified(made)).collect::<Vec<_>>().join("\n")
     });
     Ok(())
 }

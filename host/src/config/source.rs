@@ -57,6 +57,20 @@ pub fn current_program() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// What calls this program from here: its name, where the shell would find it by that, else its path.
+#[must_use]
+pub fn command_name() -> String {
+    let name = env!("CARGO_PKG_NAME");
+    let Ok(path) = current_program() else { return name.to_owned() };
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|candidate| candidate.is_file());
+    if found.is_some_and(|found| found.canonicalize().is_ok_and(|found| found == path)) {
+        return name.to_owned();
+    }
+    let below = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    below.unwrap_or(path).display().to_string()
+}
+
 /// The value of one variable.
 #[must_use]
 pub fn variable(environment: &Environment, name: &str) -> Option<String> {
@@ -118,8 +132,6 @@ fn resolve(reader: &mut Reader, environment: &Environment) -> Config {
             listen: reader
                 .parsed("server", "listen", "an address and port, as `127.0.0.1:8080`")
                 .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
-            body_bytes_max: reader.bytes("server", "body_bytes_max"),
-            read_timeout: reader.duration("server", "read_timeout"),
             requests_per_second: reader.number("server", "requests_per_second"),
             requests_burst: reader.number("server", "requests_burst"),
             shutdown_timeout: reader.duration("server", "shutdown_timeout"),
@@ -200,8 +212,8 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         let config = load(None, &env(&[("HOME", "/home/a")]), &Overrides::default()).expect("valid defaults");
-        assert_eq!(config.server.body_bytes_max, 1 << 20);
-        assert_eq!(config.server.read_timeout, Duration::from_secs(10));
+        assert_eq!(config.server.shutdown_timeout, Duration::from_secs(20));
+        assert_eq!(config.runtime.compile_memory_max, 2 << 30);
         let RootKey::File(path) = config.crypto.root else { panic!("a file by default") };
         assert_eq!(path, PathBuf::from("/home/a/.config/keyferry/root.key"));
     }
@@ -225,7 +237,7 @@ mod tests {
     fn every_problem_is_told_at_once_with_the_nearest_name() {
         let environment = env(&[
             ("KEYFERRY__SERVER__LISTN", "x"),
-            ("KEYFERRY__SERVER__READ_TIMEOUT", "10"),
+            ("KEYFERRY__SERVER__SHUTDOWN_TIMEOUT", "10"),
             ("KEYFERRY__SYNC__RUNS_MAX", "-1"),
         ]);
         let Err(ConfigError::Invalid(problems)) = load(None, &environment, &Overrides::default()) else {
@@ -234,6 +246,6 @@ mod tests {
         let text = problems.join("\n");
         assert_eq!(problems.len(), 3, "{text}");
         assert!(text.contains("`server.listn`") && text.contains("`listen`"), "{text}");
-        assert!(text.contains("`server.read_timeout`") && text.contains("`sync.runs_max`"), "{text}");
+        assert!(text.contains("`server.shutdown_timeout`") && text.contains("`sync.runs_max`"), "{text}");
     }
 }

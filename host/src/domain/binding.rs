@@ -66,6 +66,14 @@ impl CredentialBinding {
         }
     }
 
+    /// This binding for a credential of which a part was entered with `before`: an address that it did not have then is not
+    /// taken over, even where no egress leads there yet.
+    #[must_use]
+    pub fn within(mut self, before: &Self) -> Self {
+        self.hosts.retain(|name, value| before.open.contains(name) || before.hosts.get(name) == Some(value));
+        self
+    }
+
     /// Whether a credential with this binding may be used as `wanted` asks, through these egress entries. Where the entries
     /// are not known (the plugin is not there), every setting that can name a host counts.
     ///
@@ -121,6 +129,16 @@ mod tests {
             open: &open,
             ca_bundle,
         })
+    }
+
+    #[test]
+    fn a_kept_secret_takes_over_no_new_address() {
+        let entered = binding("aws", "key", &json!({"region": "us-east-1"}), None);
+        let wanted = binding("aws", "key", &json!({"region": "us-east-1", "endpoint": "https://evil.example"}), None);
+        let (ungranted, granted) = (&entries()[..1], entries());
+        assert!(entered.permits(&wanted, Some(ungranted)));
+        assert!(!wanted.clone().within(&entered).permits(&wanted, Some(&granted)));
+        assert!(wanted.clone().within(&entered).permits(&wanted, Some(ungranted)));
     }
 
     #[test]

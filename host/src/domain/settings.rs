@@ -46,6 +46,8 @@ pub struct Surroundings<'a> {
     pub wider: Option<&'a Map<String, Value>>,
     /// Values stored already, as text: a secret whose mask is sent back is kept.
     pub stored: Option<&'a BTreeMap<String, Secret<String>>>,
+    /// Names of those that were no secrets when they were entered. No other is ever shown, whatever the metadata says by now.
+    pub open: Option<&'a BTreeSet<String>>,
     /// Whether a stored value is also kept when it is not sent at all.
     pub keeps_omitted: bool,
 }

@@ -10,6 +10,7 @@ mod plan;
 mod presentation;
 mod run;
 mod selection;
+mod verification;
 
 pub use definition::{
     Deletion, InitialSync, KeyCase, OnConflict, OnDrift, OnInvalid, OnUnresolvedReference, Priority, Selection,
@@ -24,6 +25,7 @@ pub use run::{
     RunState, RunStep, SyncState, Trigger,
 };
 pub use selection::Selector;
+pub use verification::{Verification, VerificationFailure};
 
 use super::Violation;
 

@@ -1,6 +1,6 @@
 //! Credentials: sealed records of their own, each bound to what it was entered for. No operation returns one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct CredentialRecord {
     pub parameters: SecretValues,
     /// The parameters of the auth method, secret or not.
     pub auth: SecretValues,
+    /// Names of those that were declared to be no secret when they were entered. What is declared later makes none of the others
+    /// public.
+    pub open_auth: BTreeSet<String>,
     /// One for each entry of the auth map, in order.
     pub auth_map: Vec<SecretValues>,
     /// The secrets of the sandbox variant, as JSON.
@@ -48,6 +51,7 @@ struct Stored<'a> {
     binding: &'a CredentialBinding,
     parameters: BTreeMap<&'a str, &'a str>,
     auth: BTreeMap<&'a str, &'a str>,
+    open_auth: &'a BTreeSet<String>,
     auth_map: Vec<BTreeMap<&'a str, &'a str>>,
     sandbox: Option<&'a str>,
     created_at: Timestamp,
@@ -61,6 +65,8 @@ struct Loaded {
     binding: CredentialBinding,
     parameters: SecretValues,
     auth: SecretValues,
+    #[serde(default)]
+    open_auth: BTreeSet<String>,
     auth_map: Vec<SecretValues>,
     sandbox: Option<Secret<String>>,
     created_at: Timestamp,
@@ -79,6 +85,7 @@ impl Record for CredentialRecord {
                 binding: &self.binding,
                 parameters: exposed(&self.parameters),
                 auth: exposed(&self.auth),
+                open_auth: &self.open_auth,
                 auth_map: self.auth_map.iter().map(exposed).collect(),
                 sandbox: self.sandbox.as_ref().map(|secret| secret.expose().as_str()),
                 created_at: self.created_at,
@@ -94,6 +101,7 @@ impl Record for CredentialRecord {
             binding: loaded.binding,
             parameters: loaded.parameters,
             auth: loaded.auth,
+            open_auth: loaded.open_auth,
             auth_map: loaded.auth_map,
             sandbox: loaded.sandbox,
             created_at: loaded.created_at,

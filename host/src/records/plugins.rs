@@ -126,6 +126,14 @@ pub async fn read(view: &View, id: &Slug) -> Result<Option<PluginRecord>> {
     view.get(&key(id)).await
 }
 
+/// Whether a plugin has this id, running or not; held until commit.
+///
+/// # Errors
+/// As [`Transaction::get`].
+pub async fn is_installed(tx: &mut Transaction, id: &Slug) -> Result<bool> {
+    Ok(tx.get::<PluginRecord>(&key(id)).await?.is_some())
+}
+
 /// At most `limit` plugins in the order of their ids.
 ///
 /// # Errors

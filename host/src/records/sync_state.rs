@@ -6,7 +6,7 @@ use super::transaction::{Transaction, View};
 use super::{Key, Kind};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::id::{Digest, RunUid, SyncUid, TenantUid};
-use crate::domain::sync::{Approval, SyncState};
+use crate::domain::sync::{Approval, SyncState, Verification};
 use crate::domain::{Result, Timestamp};
 
 macro_rules! parts {
@@ -102,6 +102,8 @@ parts! {
         state: SyncState,
         last_run: Option<RunUid>,
         at: Timestamp,
+        /// What the vendor said of the destination since then.
+        verification: Option<Verification>,
     }
 
     /// The run that somebody wants ended.

@@ -224,6 +224,10 @@ impl Connections {
             record.description = change.description.clone().apply(record.description);
             let sandbox_mode = change.sandbox_mode.clone().apply(settled.state.sandbox_mode.clone());
             apply_settled(&mut tx, ctx.tenant(), &mut record, &settled, now).await?;
+            if settled.is_new_credential {
+                // Where a credential leads may be said later by nobody but who entered it.
+                record.unsettled_by = record.unsettled_by.map(|_| ctx.principal().identity);
+            }
             record.draft.sandbox_mode = sandbox_mode;
             record.presentation = change.presentation.clone().apply(Some(record.presentation)).unwrap_or_default();
             if change.publishes {

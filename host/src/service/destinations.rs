@@ -16,7 +16,7 @@ use crate::ports::plugin::{ConnectionView, PluginCall};
 use crate::records::Transaction;
 
 /// Where a sync leads, as its owner wrote it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target<'a> {
     pub integration: &'a Slug,
     /// `None`: the integration's default connection.

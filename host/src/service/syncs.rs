@@ -20,7 +20,7 @@ pub use self::import::require_importable;
 use super::context::Core;
 use super::destinations::Destinations;
 use crate::domain::id::{ConnectionUid, RunUid, SyncUid, TenantUid};
-use crate::domain::sync::{Block, ItemOutcome, Plan, Priority, Run, RunState, SyncState};
+use crate::domain::sync::{Block, ItemOutcome, Plan, Priority, Run, RunState, SyncState, Verification};
 use crate::domain::{Code, Error, Result, Timestamp, Version};
 use crate::records::environments::Environment;
 use crate::records::syncs::SyncRecord;
@@ -55,6 +55,8 @@ pub struct SyncView {
     pub environment: Option<Environment>,
     pub version: Version,
     pub state: SyncState,
+    /// What the vendor said of the destination since the last run; before the first one, when the sync was made.
+    pub verification: Option<Verification>,
     pub wanted_generation: u64,
     pub attempted_generation: u64,
     pub applied_generation: u64,

@@ -123,7 +123,7 @@ impl Conclusion<'_> {
             wanted.write_due(&mut tx, tenant, sync).await?;
             tx.delete(&Cancel::key(tenant, sync));
             if run.kind == RunKind::Sync {
-                let status = Status { state: ending.sync_state, last_run: Some(run.uid), at: now };
+                let status = Status { state: ending.sync_state, last_run: Some(run.uid), at: now, verification: None };
                 status.write(&mut tx, tenant, sync).await?;
                 if ending.is_applied {
                     Applied { generation: run.generation, at: Some(now) }.write(&mut tx, tenant, sync).await?;

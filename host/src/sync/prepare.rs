@@ -274,11 +274,12 @@ fn left_out(skipped: &[Offender]) -> Option<LeftOut> {
     let (empty, lost): (Vec<&Offender>, Vec<&Offender>) =
         skipped.iter().partition(|offender| offender.rules == [BrokenRule::ValueEmpty]);
     let told = named(lost.iter().chain(&empty).map(ToString::to_string));
-    let message = format!(
-        "{} left out: {told}",
-        if skipped.len() == 1 { "1 key is".to_owned() } else { format!("{} keys are", skipped.len()) }
-    );
-    (!skipped.is_empty()).then(|| LeftOut { keys: skipped.len() as u64, empty: empty.len() as u64, message })
+    let message = match skipped.len() {
+        0 => return None,
+        1 => format!("1 key is left out: {told}"),
+        keys => format!("{keys} keys are left out: {told}"),
+    };
+    Some(LeftOut { keys: skipped.len() as u64, empty: empty.len() as u64, message })
 }
 
 /// The first of many, and how many more there are.

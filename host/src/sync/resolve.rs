@@ -43,7 +43,7 @@ async fn selected(
     resolver: &mut Resolver<'_>,
     view: &View,
     tenant: TenantUid,
-    (record, selector): (&SyncRecord, &Selector),
+    (record, selector): (&SyncRecord, &Selector<'_>),
 ) -> Result<Vec<(FolderPath, SecretOverview)>, Halt> {
     let mut selected = Vec::new();
     for folder in selected_folders(resolver, record).await? {

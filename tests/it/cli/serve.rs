@@ -30,7 +30,7 @@ async fn wrong_configuration_is_told_whole_and_with_what_was_meant() {
     let mut shell = Shell::new(PROGRAM);
     shell.write(
         "wrong.toml",
-        "[server]\nlistn = '127.0.0.1:0'\nread_timeout = '10'\n[storage]\nx = 1\n[sync]\nruns_max = -1\n",
+        "[server]\nlistn = '127.0.0.1:0'\nshutdown_timeout = '10'\n[storage]\nx = 1\n[sync]\nruns_max = -1\n",
     );
     shell.write("broken.toml", "[server\n");
     for line in [

@@ -88,10 +88,10 @@ async fn values_are_imported_and_drift_is_found() {
     let (_served, mut shell) = shell(&shelf).await;
     shelf.put("A", "1");
     shelf.put("OLD_TOKEN", "from before");
-    shelf.put("legacy key", "unnameable");
+    shelf.put("legacy/key", "unnameable");
     shell.run(CREATE).await.expect(0);
     shell.run("keyferry sync import app --prioritize source").await.expect(0);
-    shell.run("keyferry secret list --path /app").await.expect(0);
+    shell.run("keyferry secret list /app").await.expect(0);
     shell.run("keyferry sync run app").await.expect(0);
     shell.run("keyferry sync check app").await.expect(0);
     shelf.put("OLD_TOKEN", "changed by somebody");

@@ -43,7 +43,7 @@ fn metadata() -> Value {
             {"name": "path", "required": true, "pattern": "/([A-Za-z0-9_.-]+/)*"},
             {"name": "kmsKeyId", "dynamic": true},
             {"name": "tags", "type": "Json"}],
-        "sync": {"reads": "VALUES", "deletes": true, "batchSize": 10, "concurrency": 2},
+        "sync": {"reads": "VALUES", "deletes": true, "batchSize": 10, "concurrency": 2, "valueBytesMax": 100},
         "egress": [{"id": "api", "host": "api.{region}.example.com", "methods": ["POST"],
                     "signing": {"service": "parameters", "region": "{region}"}},
                    {"id": "other", "host": "{endpoint}", "methods": ["POST"],

@@ -33,6 +33,8 @@ pub(crate) fn boolean(at: &At<'_>, value: Value) -> Option<bool> {
         Value::Bool(value) => Some(value),
         Value::String(text) if at.is_textual() => match text.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
+            // `?flag=`: but not in a dialect whose clients send what they have nothing to say of as an empty text.
+            "" if !at.is_lenient() => Some(true),
             "false" | "0" => Some(false),
             _ => at.refuse(violation::WRONG_TYPE, "must be `true` or `false`"),
         },

@@ -54,6 +54,17 @@ pub(super) fn counts(holder: &Value) -> String {
     if shown.is_empty() { "nothing to do".to_owned() } else { shown.join(", ") }
 }
 
+/// What stands against the first run, as far as the vendor tells before it.
+pub(super) fn unverified(sync: &Value) -> Option<String> {
+    let missing = sync.pointer("/verification/missingPermissions").and_then(Value::as_array).into_iter().flatten();
+    let missing: Vec<&str> = missing.filter_map(Value::as_str).collect();
+    let error = text(sync, "/verification/error/detail");
+    if !error.is_empty() {
+        return Some(format!("! the destination could not be verified: {error}"));
+    }
+    (!missing.is_empty()).then(|| format!("! permissions that are lacking: {}", missing.join(", ")))
+}
+
 /// How a sync stands, and how its last run went.
 pub(super) fn status(found: &Value) -> String {
     let (wanted, applied) = (text(found, "/wantedGeneration"), text(found, "/appliedGeneration"));
@@ -70,6 +81,7 @@ pub(super) fn status(found: &Value) -> String {
     if text(found, "/state") == "BLOCKED" {
         lines.push(format!("  approve with: {}", approval(&text(found, "/id"), &text(found, "/lastRun/planHash"))));
     }
+    lines.extend(unverified(found));
     let import = text(found, "/lastImport/state");
     if !import.is_empty() {
         lines.push(format!("last import: {import} {}", text(found, "/lastImport/detail")).trim_end().to_owned());

@@ -62,9 +62,10 @@ fn has_effect(rule: &Rule) -> bool {
     rule.effect != RuleEffect::Unspecified && rule.all.iter().all(|c| c.operator != RuleOperator::Unspecified)
 }
 
-/// The stored value of a parameter that is no secret, where it is kept although it was not sent.
+/// The stored value of a parameter that is no secret and was none, where it is kept although it was not sent.
 pub(super) fn kept_value(parameter: &Parameter, surroundings: &Surroundings<'_>) -> Option<Value> {
-    let stored = surroundings.stored.filter(|_| surroundings.keeps_omitted && !parameter.secret);
+    let was_open = surroundings.open.is_some_and(|open| open.contains(&parameter.name));
+    let stored = surroundings.stored.filter(|_| surroundings.keeps_omitted && was_open && !parameter.secret);
     stored.and_then(|stored| stored.get(&parameter.name)).and_then(|text| from_text(parameter, text.expose()))
 }
 

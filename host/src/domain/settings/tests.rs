@@ -248,9 +248,12 @@ fn what_is_omitted_is_kept_only_where_that_is_asked_for() {
         ("port".to_owned(), text("7")),
         ("gone".to_owned(), text("x")),
     ]);
-    let kept = Surroundings { stored: Some(&stored), keeps_omitted: true, ..at_parameters() };
+    let open = BTreeSet::from(["user", "port"].map(str::to_owned));
+    let kept = Surroundings { stored: Some(&stored), open: Some(&open), keeps_omitted: true, ..at_parameters() };
     let settings = validate(&metadata, given(json!({})), &kept).unwrap();
     assert_eq!(Value::Object(settings.values), json!({"user": "u", "port": 7}));
+    let was_secret = Surroundings { open: None, ..kept.clone() };
+    assert_eq!(validate(&metadata, given(json!({})), &was_secret).unwrap_err()[0].code, "required");
     let replaced = Surroundings { keeps_omitted: false, ..kept };
     assert_eq!(validate(&metadata, given(json!({})), &replaced).unwrap_err()[0].code, "required");
 }

@@ -77,6 +77,7 @@ pub(in crate::service) fn open(integration: &ResolvedIntegration, parts: Parts<'
     let plugin = integration.active()?.clone();
     let auth = parts.state.auth.as_ref();
     let method = auth.map(|auth| applied_method(integration, auth)).transpose()?;
+    let method = method.map(|method| parts.secrets.guarded(method));
     let parameters = parts.state.parameters.clone().unwrap_or_default();
     let scrubbed = scrubbed(method.as_ref(), &parts.secrets);
     let is_plain = method.as_ref().is_some_and(|method| method.scheme == AuthScheme::Custom);

@@ -88,6 +88,8 @@ pub(in crate::service) struct Settled {
 pub(in crate::service) struct Secrets {
     pub(in crate::service) parameters: SecretValues,
     pub(in crate::service) auth: SecretValues,
+    /// As [`CredentialRecord::open_auth`].
+    pub(in crate::service) open_auth: BTreeSet<String>,
 }
 
 impl Secrets {
@@ -99,7 +101,16 @@ impl Secrets {
         credential.map_or_else(Self::default, |credential| Self {
             parameters: credential.parameters.clone(),
             auth: credential.auth.clone(),
+            open_auth: credential.open_auth.clone(),
         })
+    }
+
+    /// The method as these values were entered for it: a parameter that was a secret then stays one.
+    pub(in crate::service) fn guarded(&self, mut method: AuthMethod) -> AuthMethod {
+        for parameter in &mut method.parameters_metadata {
+            parameter.secret |= self.auth.contains_key(&parameter.name) && !self.open_auth.contains(&parameter.name);
+        }
+        method
     }
 }
 
@@ -124,7 +135,7 @@ pub(in crate::service) fn settle(
     check_ca_bundle(ca_bundle.as_deref(), &mut violations);
     let (parameters, auth) = violations.into_result((parameters, auth)).map_err(Error::invalid)?;
     let keeps_secret = parameters.keeps_secret || auth.keeps_secret;
-    let secrets = Secrets { parameters: parameters.secrets, auth: auth.values };
+    let secrets = Secrets { parameters: parameters.secrets, auth: auth.values, open_auth: auth.open };
     // Entered anew, a credential is a new one even where it is equal: it is bound to what it was entered for now.
     let is_new_credential = !is_same(standing.credential, &secrets) || (!keeps_secret && !secrets.is_empty());
     let state = ConnectionState {
@@ -135,9 +146,10 @@ pub(in crate::service) fn settle(
         open_parameters,
         ..standing.state.cloned().unwrap_or_default()
     };
-    let binding = binding(integration, &state);
+    let mut binding = binding(integration, &state);
     if let Some(credential) = standing.credential.filter(|_| keeps_secret) {
         require_bound(credential, integration, &state)?;
+        binding = binding.within(&credential.binding);
     }
     Ok(Settled { state, secrets, binding, is_new_credential })
 }
@@ -211,6 +223,7 @@ struct SettledParameters {
 struct SettledAuth {
     state: Option<AuthState>,
     values: SecretValues,
+    open: BTreeSet<String>,
     keeps_secret: bool,
 }
 
@@ -285,6 +298,7 @@ impl Rules<'_> {
             pointer: self.form.auth.member("parameters"),
             wider: parameters.values.as_ref(),
             stored: self.standing.credential.filter(|_| same_method).map(|credential| &credential.auth),
+            open: self.standing.credential.map(|credential| &credential.open_auth),
             keeps_omitted: self.form.keeps_omitted,
         };
         let given = given.parameters.unwrap_or_default();
@@ -292,6 +306,7 @@ impl Rules<'_> {
         let state = AuthState { method: method.id.clone(), level, granted_scopes: Vec::new() };
         checked.map_or_else(SettledAuth::default, |checked| SettledAuth {
             keeps_secret: !checked.kept.is_empty(),
+            open: checked.values.keys().cloned().collect(),
             values: as_secrets(checked),
             state: Some(state),
         })
@@ -302,8 +317,8 @@ impl Rules<'_> {
         let Some(state) = self.standing.state.and_then(|state| state.auth.clone()) else {
             return SettledAuth::default();
         };
-        let values = Secrets::of(self.standing.credential).auth;
-        SettledAuth { state: Some(state), keeps_secret: !values.is_empty(), values }
+        let Secrets { auth: values, open_auth: open, .. } = Secrets::of(self.standing.credential);
+        SettledAuth { state: Some(state), keeps_secret: !values.is_empty(), values, open }
     }
 
     fn method(&self, given: &GivenAuth, violations: &mut Violations) -> Option<&AuthMethod> {

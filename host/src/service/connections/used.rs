@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::settle::Secrets;
 use super::{Connections, rows};
 use crate::domain::access::Scope;
 use crate::domain::id::ConnectionUid;
@@ -67,13 +68,14 @@ impl Connections {
         let integration = resolve(view, &self.catalogue, ctx.tenant(), &record.integration).await.ok();
         let method = state.auth.as_ref().map(|auth| auth.method.as_str());
         let method = integration.as_ref().zip(method).and_then(|(integration, method)| integration.method(method));
+        let secrets = Secrets::of(credential.as_ref());
+        let method = method.map(|method| secrets.guarded(method.clone()));
         let is_open = |name: &str| {
-            let declared = method.and_then(|method| method.parameters_metadata.iter().find(|p| p.name == name));
-            declared.is_some_and(|parameter| !parameter.secret)
+            let mut declared = method.iter().flat_map(|method| &method.parameters_metadata);
+            declared.any(|parameter| parameter.name == name && !parameter.secret)
         };
-        let auth = credential.iter().flat_map(|credential| &credential.auth);
-        let auth = auth.filter(|(name, _)| is_open(name)).map(|(name, value)| (name.clone(), value.expose().clone()));
-        let auth = auth.collect();
+        let auth = secrets.auth.iter().filter(|(name, _)| is_open(name));
+        let auth = auth.map(|(name, value)| (name.clone(), value.expose().clone())).collect();
         let hash = credential_hash(&*view.sealer(ctx.tenant()).await?, &record, &state);
         Ok(Some(UsedConnection { record, state, auth, credential_hash: hash }))
     }

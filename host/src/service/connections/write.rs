@@ -52,6 +52,7 @@ async fn write_credential(
         binding: settled.binding.clone(),
         parameters: settled.secrets.parameters.clone(),
         auth: settled.secrets.auth.clone(),
+        open_auth: settled.secrets.open_auth.clone(),
         auth_map: Vec::new(),
         sandbox: None,
         created_at: now,

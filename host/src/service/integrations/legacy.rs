@@ -1,6 +1,6 @@
 //! Integrations as the Infisical dialect has them: by other names, with generic members in place of settings.
 
-use keyferry_contract::AuthScheme;
+use keyferry_contract::{AuthScheme, ConfigMetadata};
 
 use super::resolve::{ResolvedIntegration, resolve};
 use super::{Code, Error, Integrations, Result, Scope, Slug, TenantCtx, View};
@@ -47,6 +47,25 @@ impl Integrations {
                 Ok(legacy(resolve(&view, &self.catalogue, ctx.tenant(), &id).await?))
             }
             found => found.map(legacy),
+        }
+    }
+
+    /// The integration of what is stored already: by its own names where nothing executes it now.
+    ///
+    /// # Errors
+    /// `scope_missing`, `record_unreadable`.
+    pub async fn legacy_of(&self, ctx: &TenantCtx, id: &Slug) -> Result<LegacyIntegration> {
+        ctx.require(Scope::IntegrationsRead)?;
+        let view = self.core.records.view().await?;
+        match resolve(&view, &self.catalogue, ctx.tenant(), id).await {
+            Ok(found) => Ok(legacy(found)),
+            Err(error) if error.code() == Code::NotFound => Ok(LegacyIntegration {
+                id: id.clone(),
+                name: id.to_string(),
+                display_name: id.to_string(),
+                map: LegacyMap::new(&[], ConfigMetadata::default(), Vec::new()),
+            }),
+            Err(error) => Err(error),
         }
     }
 

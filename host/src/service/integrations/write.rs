@@ -15,6 +15,7 @@ use crate::domain::{Expected, Timestamp};
 use crate::records::Transaction;
 use crate::records::connections::{ConnectionRecord, ConnectionState};
 use crate::records::integrations::IntegrationRecord;
+use crate::records::plugins as plugin_rows;
 use crate::service::audit;
 use crate::service::connections::Connections;
 use crate::service::connections::settle::Settled;
@@ -95,12 +96,12 @@ impl Integrations {
             auth: Patch::initial(new.auth),
         };
         let view = self.core.records.view().await?;
-        if self.catalogue.active(&view, &blank.slug).await?.is_some() {
-            return Err(Error::new(Code::AlreadyExists, "a plugin has this id"));
-        }
         let prepared = self.prepare(&view, &blank, change, Current { is_new: true, ..Current::default() }).await?;
         let mut record = prepared.record;
         transact!(self.core.records, |tx| {
+            if plugin_rows::is_installed(&mut tx, &record.slug).await? {
+                return Err(Error::new(Code::AlreadyExists, "a plugin has this id"));
+            }
             if rows::is_taken(&mut tx, ctx.tenant(), &record.slug).await? {
                 return Err(Error::new(Code::AlreadyExists, "an integration with this id exists"));
             }

@@ -8,7 +8,7 @@ use crate::domain::id::{EnvironmentUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
 use crate::domain::sync::{SyncSpec, Trigger, mapping};
 use crate::domain::{Code, Error, Expected, Result, Violation};
-use crate::records::sync_state::{self, Status, Wanted};
+use crate::records::sync_state::{self, Wanted};
 use crate::records::syncs::{self, Pause, SyncRecord};
 use crate::records::{Transaction, View};
 use crate::service::audit;
@@ -70,14 +70,7 @@ impl Syncs {
     /// `invalid_request` with every violation.
     pub async fn create(&self, ctx: &TenantCtx, spec: SyncSpec) -> Result<SyncView> {
         let record = self.insert(ctx, spec, FirstRun::Waits).await?;
-        let state = self.probe(ctx.tenant(), &record.spec).await?;
-        let now = self.core.clock.now();
-        transact!(self.core.records, |tx| {
-            let status = Status::read_for_update(&mut tx, ctx.tenant(), record.uid).await?;
-            if status.last_run.is_none() {
-                Status { state, at: now, ..status }.write(&mut tx, ctx.tenant(), record.uid).await?;
-            }
-        });
+        self.verify(ctx.tenant(), record.uid, &record.spec).await?;
         self.reread(ctx, &record.spec.id).await
     }
 
@@ -164,7 +157,7 @@ impl Syncs {
             ctx.require(Scope::SyncsRun)?;
         }
         let now = self.core.clock.now();
-        transact!(self.core.records, |tx| {
+        let moved = transact!(self.core.records, |tx| {
             let before = for_update(&mut tx, ctx, slug, expected).await?;
             refuse_going(&before)?;
             let mut present = before.spec.clone();
@@ -195,7 +188,12 @@ impl Syncs {
             if let Some(action) = activity.action() {
                 audit::record(&mut tx, ctx, now, action, after.uid.to_string()).await?;
             }
+            let is_moved = Target::of(&before.spec) != Target::of(&after.spec);
+            is_moved.then_some(after)
         });
+        if let Some(moved) = moved {
+            self.verify(ctx.tenant(), moved.uid, &moved.spec).await?;
+        }
         self.reread(ctx, slug).await
     }
 

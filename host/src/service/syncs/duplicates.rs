@@ -14,9 +14,11 @@ use crate::domain::{Error, Result};
 use crate::records::sync_state::Place;
 use crate::records::syncs::{self, Removal, SyncRecord};
 use crate::records::{View, claims};
+use crate::service::audit;
 use crate::service::context::TenantCtx;
 use crate::service::destinations::Target;
 use crate::service::failure::call_error;
+use crate::transact;
 
 /// Syncs that are read at once.
 const PAGE: usize = 500;
@@ -38,17 +40,20 @@ impl Syncs {
     /// to where the plugin says that this leads.
     ///
     /// # Errors
-    /// `scope_missing`; where the connection is known, whatever keeps the destination from being asked for its identity.
+    /// `scope_missing`: with a connection its credential is used with settings of the caller's choice, as by a sync that they
+    /// make. Where the connection is known, whatever keeps the destination from being asked for its identity.
     pub async fn is_shared(&self, ctx: &TenantCtx, target: Target<'_>, own: Option<SyncUid>) -> Result<bool> {
-        ctx.require(Scope::SyncsRead)?;
+        ctx.require(Scope::SyncsWrite)?;
         let view = self.core.records.view().await?;
         let others = others(&view, ctx, own).await?;
         if others.iter().any(|other| leads_to(&other.spec, target)) {
             return Ok(true);
         }
-        if target.config.is_none() {
-            return Ok(false);
-        }
+        let Some(connection) = target.config else { return Ok(false) };
+        let now = self.core.clock.now();
+        transact!(self.core.records, |tx| {
+            audit::record(&mut tx, ctx, now, "syncs.checkDestination", connection.to_string()).await?;
+        });
         let identity = self.identity(ctx, target).await?;
         let owners: BTreeSet<SyncUid> = claims::under(&view, ctx.tenant(), &identity).await?.into_values().collect();
         for other in others.iter().filter(|other| owners.contains(&other.uid)) {

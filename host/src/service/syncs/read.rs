@@ -158,6 +158,7 @@ impl Syncs {
         record.spec.source = source;
         Ok(SyncView {
             state: state(&record, (&wanted, is_running), &status),
+            verification: status.verification,
             wanted_generation: wanted.generation,
             attempted_generation: Attempted::read(view, tenant, uid).await?.generation,
             applied_generation: Applied::read(view, tenant, uid).await?.generation,

@@ -99,5 +99,5 @@ async fn note_cancelled(
 ) -> Result<()> {
     let status = Status::read_for_update(tx, tenant, sync).await?;
     let state = if status.last_run.is_some() { status.state } else { SyncState::Pending };
-    Status { state, last_run: Some(uid), at: now }.write(tx, tenant, sync).await
+    Status { state, last_run: Some(uid), at: now, verification: None }.write(tx, tenant, sync).await
 }

@@ -2,8 +2,8 @@
 
 use super::ground::{House, place, set};
 use crate::domain::Code;
-use crate::service::context::TenantCtx;
 use crate::records::Kind;
+use crate::service::context::TenantCtx;
 use crate::service::folders::{Contents, Folders, IMPORTS_MAX};
 
 #[tokio::test]

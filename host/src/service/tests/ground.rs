@@ -139,7 +139,8 @@ impl House {
     /// The value of a secret, references and all.
     pub(super) async fn value(&self, path: &str, name: &str) -> Option<String> {
         let options = ReadOptions { values: true, ..ReadOptions::default() };
-        let read = self.services.secrets.read(&self.ctx, &place(path), &name.parse().expect("a name"), options);
+        let (place, name) = (place(path), name.parse().expect("a name"));
+        let read = self.services.secrets.read(&self.ctx, &place, &name, options);
         read.await.ok().and_then(|read| read.value).map(|value| value.expose().clone())
     }
 

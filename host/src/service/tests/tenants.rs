@@ -33,7 +33,12 @@ async fn destroying_a_tenant_costs_the_same_however_many_identities_others_have(
         for index in 0..strangers {
             identity(&house, &other, &format!("stranger {index}")).await;
         }
-        house.services.identities.admit(&house.ctx, guest, None, BTreeSet::from([Scope::SecretsRead])).await.expect("in");
+        house
+            .services
+            .identities
+            .admit(&house.ctx, guest, None, BTreeSet::from([Scope::SecretsRead]))
+            .await
+            .expect("in");
         for index in 0..10 {
             identity(&house, &house.ctx, &format!("member {index}")).await;
         }

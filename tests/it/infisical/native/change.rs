@@ -97,3 +97,48 @@ async fn what_is_there_already_is_overwritten_and_what_is_not_ours_is_never_dele
     let items = world.shelf.items().clone();
     assert_eq!((items["A"].as_str(), items["FOREIGN"].as_str()), ("1", "theirs"));
 }
+
+#[tokio::test]
+async fn refused_change_changes_nothing_not_even_whether_it_runs() {
+    let world = World::new().await;
+    let id = world.integration().await;
+    let refused = json!({"isActive": false, "region": "nowhere"});
+    world.patch(&format!("{INTEGRATION}/{id}"), &refused).await.infisical_error(422, "ValidationFailure");
+    assert_eq!(world.read(&id).await["isActive"], true);
+}
+
+#[tokio::test]
+async fn what_the_destination_does_not_take_is_left_out_and_told() {
+    let world = World::new().await;
+    world.set("EMPTY", "").await;
+    let id = world.integration().await;
+    world.run().await;
+    assert_eq!(world.shelf.items().len(), 2, "the others are written");
+    let shown = world.read(&id).await;
+    let message = "1 key is left out: `EMPTY`: the value is empty, which the destination cannot store";
+    assert_eq!((&shown["isSynced"], &shown["syncMessage"]), (&json!(true), &json!(message)));
+    world.set("BAD", &"x".repeat(101)).await;
+    world.settle().await;
+    let shown = world.read(&id).await;
+    assert_eq!(
+        (&shown["isSynced"], shown["syncMessage"].as_str()),
+        (
+            &json!(false),
+            Some(
+                "2 keys are left out: `BAD`: the value is longer than the 100 bytes that are allowed; `EMPTY`: the value is empty, which \
+         the destination cannot store"
+            )
+        )
+    );
+    assert!(!world.shelf.items().contains_key("BAD"));
+}
+
+#[tokio::test]
+async fn destructive_switch_needs_a_word() {
+    let world = World::new().await;
+    let id = world.integration().await;
+    world.run().await;
+    let path = format!("{INTEGRATION}/{id}?shouldDeleteIntegrationSecrets=");
+    world.api.admin().delete(&path).await.infisical_error(422, "ValidationFailure");
+    assert_eq!(world.shelf.items().len(), 2);
+}

@@ -209,6 +209,23 @@ async fn whoever_entered_a_credential_says_with_the_first_integration_where_it_l
 }
 
 #[tokio::test]
+async fn who_made_a_connection_does_not_lead_a_credential_astray_that_another_entered() {
+    let world = World::new().await;
+    let body = world.documented().await;
+    let auth = format!("{AUTH}/{}", body["integrationAuthId"].as_str().expect("an id"));
+    let (_, other) = world.api.member("acme", "other", "OWNER").await;
+    let other = world.api.bearer(&other);
+    let theirs = json!({"accessId": "AKIATHEIRS", "accessToken": "theirs"});
+    other.patch(&auth, &theirs).await.expect(200);
+    let mut astray = body.clone();
+    astray["url"] = json!("https://evil.example.com");
+    world.post(INTEGRATION, &astray).await.infisical_error(422, "ValidationFailure");
+    assert_eq!(world.get(&auth).await.expect(200).json["integrationAuth"]["url"], Value::Null);
+    astray["url"] = json!("https://parameters.example.com");
+    other.post(INTEGRATION, &astray).await.expect(200);
+}
+
+#[tokio::test]
 async fn an_address_is_the_connections_or_none() {
     let world = World::new().await;
     let mut credentials = world.credentials();

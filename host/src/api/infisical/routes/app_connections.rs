@@ -185,7 +185,8 @@ async fn read_by_name(
 
 /// Connect an app. The credentials are tested at the vendor first; only then they are stored.
 #[utoipa::path(post, path = "/api/v1/app-connections/{app}", operation_id = "infisical.appConnections.create",
-    tag = "Infisical: app connections", security(("bearer" = ["integrations:write"])), request_body = NewConnectionSchema,
+    tag = "Infisical: app connections", security(("bearer" = ["integrations:write", "integrations:read"])),
+    request_body = NewConnectionSchema,
     params(("app" = String, Path, description = "The app, such as `aws`")),
     responses((status = 200, description = "The connection, without secrets", body = OneConnection)))]
 async fn create(
@@ -224,7 +225,8 @@ async fn create(
 /// Change a connection. Credentials are given whole, for the method that the connection has.
 #[utoipa::path(patch, path = "/api/v1/app-connections/{app}/{connectionId}",
     operation_id = "infisical.appConnections.update",
-    tag = "Infisical: app connections", security(("bearer" = ["integrations:write"])), request_body = ConnectionPatchSchema,
+    tag = "Infisical: app connections", security(("bearer" = ["integrations:write", "integrations:read"])),
+    request_body = ConnectionPatchSchema,
     params(("app" = String, Path, description = "The app, such as `aws`"),
         ("connectionId" = String, Path, description = "The connection's UUID")),
     responses((status = 200, description = "The connection, without secrets", body = OneConnection)))]
@@ -275,7 +277,7 @@ async fn update(
 /// Delete a connection that no sync uses.
 #[utoipa::path(delete, path = "/api/v1/app-connections/{app}/{connectionId}",
     operation_id = "infisical.appConnections.delete",
-    tag = "Infisical: app connections", security(("bearer" = ["integrations:write"])),
+    tag = "Infisical: app connections", security(("bearer" = ["integrations:write", "integrations:read"])),
     params(("app" = String, Path, description = "The app, such as `aws`"),
         ("connectionId" = String, Path, description = "The connection's UUID")),
     responses((status = 200, description = "The connection as it was", body = OneConnection)))]

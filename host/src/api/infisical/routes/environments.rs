@@ -247,7 +247,7 @@ async fn read_work(
 
 /// Change an environment (`workspace`).
 #[utoipa::path(patch, path = "/api/v1/workspace/{project}/environments/{environment}", operation_id = "infisical.workspaceEnvironments.update",
-    tag = "Infisical: environments", security(("bearer" = ["secrets:write"])), request_body = EnvironmentSchema,
+    tag = "Infisical: environments", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = EnvironmentSchema,
     params(("project" = String, Path, description = "The project's id or slug"),
         ("environment" = String, Path, description = "The environment's id")),
     responses((status = 200, description = "The environment", body = ChangedOut)))]
@@ -262,7 +262,7 @@ async fn update_work(
 
 /// Delete an environment that is empty (`workspace`).
 #[utoipa::path(delete, path = "/api/v1/workspace/{project}/environments/{environment}", operation_id = "infisical.workspaceEnvironments.delete",
-    tag = "Infisical: environments", security(("bearer" = ["secrets:write"])),
+    tag = "Infisical: environments", security(("bearer" = ["secrets:write", "secrets:read"])),
     params(("project" = String, Path, description = "The project's id or slug"),
         ("environment" = String, Path, description = "The environment's id")),
     responses((status = 200, description = "The environment as it was", body = ChangedOut)))]
@@ -306,7 +306,7 @@ async fn read_proj(
 
 /// Change an environment (`projects`).
 #[utoipa::path(patch, path = "/api/v1/projects/{project}/environments/{environment}", operation_id = "infisical.projectEnvironments.update",
-    tag = "Infisical: environments", security(("bearer" = ["secrets:write"])), request_body = EnvironmentSchema,
+    tag = "Infisical: environments", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = EnvironmentSchema,
     params(("project" = String, Path, description = "The project's id or slug"),
         ("environment" = String, Path, description = "The environment's id")),
     responses((status = 200, description = "The environment", body = ChangedOut)))]
@@ -321,7 +321,7 @@ async fn update_proj(
 
 /// Delete an environment that is empty (`projects`).
 #[utoipa::path(delete, path = "/api/v1/projects/{project}/environments/{environment}", operation_id = "infisical.projectEnvironments.delete",
-    tag = "Infisical: environments", security(("bearer" = ["secrets:write"])),
+    tag = "Infisical: environments", security(("bearer" = ["secrets:write", "secrets:read"])),
     params(("project" = String, Path, description = "The project's id or slug"),
         ("environment" = String, Path, description = "The environment's id")),
     responses((status = 200, description = "The environment as it was", body = ChangedOut)))]

@@ -170,7 +170,7 @@ async fn read(
 
 /// Change where an import leads to, or its position.
 #[utoipa::path(patch, path = "/api/v1/secret-imports/{secretImport}", operation_id = "infisical.secretImports.update",
-    tag = "Infisical: imports", security(("bearer" = ["secrets:write"])), request_body = ImportSchema,
+    tag = "Infisical: imports", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = ImportSchema,
     params(("secretImport" = String, Path, description = "The import's id")),
     responses((status = 200, description = "The import", body = ChangedOut)))]
 async fn update(
@@ -187,7 +187,7 @@ async fn update(
 
 /// Take an import away.
 #[utoipa::path(delete, path = "/api/v1/secret-imports/{secretImport}", operation_id = "infisical.secretImports.delete",
-    tag = "Infisical: imports", security(("bearer" = ["secrets:write"])), request_body = ImportSchema,
+    tag = "Infisical: imports", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = ImportSchema,
     params(("secretImport" = String, Path, description = "The import's id")),
     responses((status = 200, description = "The import as it was", body = ChangedOut)))]
 async fn delete(

@@ -41,7 +41,7 @@ pub(crate) fn routes() -> Routes {
 async fn found(state: &ApiState, ctx: &TenantCtx, uid: ConnectionUid) -> Result<(ConnectionRecord, LegacyIntegration)> {
     let found = state.services.connections.find_by_uid(ctx, uid).await;
     let record = found.map_err(|error| error.renamed_if_not_found(KIND))?.value.record;
-    let integration = state.services.integrations.legacy(ctx, record.integration.as_str()).await?;
+    let integration = state.services.integrations.legacy_of(ctx, &record.integration).await?;
     Ok((record, integration))
 }
 
@@ -63,7 +63,7 @@ async fn options(State(state): State<ApiState>, _: Client) -> Result<axum::Json<
 /// Store credentials of an integration. They are used from now on and never shown.
 #[utoipa::path(post, path = "/api/v1/integration-auth/access-token",
     operation_id = "infisical.integrationAuth.create", tag = "Infisical: native integrations",
-    security(("bearer" = ["integrations:write"])), request_body = NewAuthSchema,
+    security(("bearer" = ["integrations:write", "integrations:read"])), request_body = NewAuthSchema,
     responses((status = 200, description = "The integration auth", body = AuthEnvelope)))]
 async fn make(
     State(state): State<ApiState>,
@@ -99,7 +99,7 @@ async fn read_one(
 /// Change an integration auth. A credential is replaced whole; another address needs it entered again.
 #[utoipa::path(patch, path = "/api/v1/integration-auth/{integrationAuthId}",
     operation_id = "infisical.integrationAuth.update", tag = "Infisical: native integrations",
-    security(("bearer" = ["integrations:write"])), request_body = AuthPatchSchema,
+    security(("bearer" = ["integrations:write", "integrations:read"])), request_body = AuthPatchSchema,
     params(("integrationAuthId" = String, Path, description = "The integration auth's id")),
     responses((status = 200, description = "The integration auth", body = AuthEnvelope)))]
 async fn change(
@@ -121,7 +121,7 @@ async fn change(
 /// Delete an integration auth with its integrations; their destinations stay as they are.
 #[utoipa::path(delete, path = "/api/v1/integration-auth/{integrationAuthId}",
     operation_id = "infisical.integrationAuth.delete", tag = "Infisical: native integrations",
-    security(("bearer" = ["integrations:write", "syncs:write"])),
+    security(("bearer" = ["integrations:write", "syncs:write", "integrations:read"])),
     params(("integrationAuthId" = String, Path, description = "The integration auth's id")),
     responses((status = 200, description = "What was deleted", body = AuthEnvelope)))]
 async fn remove(
@@ -157,7 +157,7 @@ impl Read for RemoveQuery {
 
 /// Delete all integration auths of an integration in a project, with their integrations; destinations stay as they are.
 #[utoipa::path(delete, path = "/api/v1/integration-auth", operation_id = "infisical.integrationAuth.deleteAll",
-    tag = "Infisical: native integrations", security(("bearer" = ["integrations:write", "syncs:write"])),
+    tag = "Infisical: native integrations", security(("bearer" = ["integrations:write", "syncs:write", "integrations:read"])),
     params(("projectId" = String, Query, description = "The project's UUID or slug"),
         ("integration" = String, Query, description = "The integration's slug")),
     responses((status = 200, description = "What was deleted", body = AuthsEnvelope)))]

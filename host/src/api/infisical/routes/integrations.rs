@@ -57,14 +57,14 @@ async fn connection(state: &ApiState, ctx: &TenantCtx, uid: ConnectionUid) -> Re
 }
 
 async fn shown(state: &ApiState, ctx: &TenantCtx, view: &SyncView) -> Result<IntegrationOut> {
-    let integration = state.services.integrations.legacy(ctx, view.record.spec.integration.as_str()).await?;
+    let integration = state.services.integrations.legacy_of(ctx, &view.record.spec.integration).await?;
     let connection = connection(state, ctx, view.record.connection).await?;
     Ok(Shown { view, integration: &integration, connection: connection.as_ref() }.as_integration(ctx))
 }
 
 /// Create an integration and start its first sync.
 #[utoipa::path(post, path = "/api/v1/integration", operation_id = "infisical.integration.create",
-    tag = "Infisical: native integrations", security(("bearer" = ["syncs:write", "integrations:read"])),
+    tag = "Infisical: native integrations", security(("bearer" = ["syncs:write", "integrations:read", "syncs:read"])),
     request_body = NewIntegrationSchema,
     responses((status = 200, description = "The integration", body = IntegrationEnvelope)))]
 async fn create(
@@ -153,7 +153,7 @@ async fn list(
         for view in &page {
             let id = &view.record.spec.integration;
             if !known.contains_key(id) {
-                known.insert(id.clone(), state.services.integrations.legacy(&ctx, id.as_str()).await?);
+                known.insert(id.clone(), state.services.integrations.legacy_of(&ctx, id).await?);
             }
             let connection = connection(&state, &ctx, view.record.connection).await?;
             let shown = Shown { view, integration: &known[id], connection: connection.as_ref() };
@@ -183,7 +183,7 @@ async fn read_one(
 
 /// Change an integration, which then syncs again. What is left out stays; `metadata` is merged over what is stored.
 #[utoipa::path(patch, path = "/api/v1/integration/{integrationId}", operation_id = "infisical.integration.update",
-    tag = "Infisical: native integrations", security(("bearer" = ["syncs:write", "syncs:run", "integrations:read"])),
+    tag = "Infisical: native integrations", security(("bearer" = ["syncs:write", "syncs:run", "integrations:read", "syncs:read"])),
     request_body = IntegrationPatchSchema,
     params(("integrationId" = String, Path, description = "The integration's id")),
     responses((status = 200, description = "The integration", body = IntegrationEnvelope)))]
@@ -197,7 +197,7 @@ async fn update(
     let view = found(&state, &ctx, uid).await?;
     let (id, was_active) = (&view.record.spec.id, view.record.pause.is_none());
     integration_auth::require_permitted(&state, change.said.address())?;
-    let integration = state.services.integrations.legacy(&ctx, view.record.spec.integration.as_str()).await?;
+    let integration = state.services.integrations.legacy_of(&ctx, &view.record.spec.integration).await?;
     let activity = match change.is_active {
         Some(true) if !was_active => Activity::Resumes,
         Some(false) if was_active => Activity::Pauses,
@@ -228,7 +228,7 @@ impl Read for DeleteQuery {
 
 /// Delete an integration; its destination stays as it is, unless its secrets are to go.
 #[utoipa::path(delete, path = "/api/v1/integration/{integrationId}", operation_id = "infisical.integration.delete",
-    tag = "Infisical: native integrations", security(("bearer" = ["syncs:write", "integrations:read"])),
+    tag = "Infisical: native integrations", security(("bearer" = ["syncs:write", "integrations:read", "syncs:read"])),
     params(("integrationId" = String, Path, description = "The integration's id"),
         ("shouldDeleteIntegrationSecrets" = Option<bool>, Query,
             description = "Delete the keys that it wrote, first; it is deleted when they are gone")),
@@ -265,7 +265,7 @@ async fn wait_until_removed(state: &ApiState, ctx: &TenantCtx, uid: SyncUid) -> 
 
 /// Sync an integration now.
 #[utoipa::path(post, path = "/api/v1/integration/{integrationId}/sync", operation_id = "infisical.integration.sync",
-    tag = "Infisical: native integrations", security(("bearer" = ["syncs:run", "integrations:read"])),
+    tag = "Infisical: native integrations", security(("bearer" = ["syncs:run", "integrations:read", "syncs:read"])),
     params(("integrationId" = String, Path, description = "The integration's id")),
     responses((status = 200, description = "The integration, whose run is wanted", body = IntegrationEnvelope)))]
 async fn sync(
@@ -275,6 +275,7 @@ async fn sync(
 ) -> Result<axum::Json<IntegrationEnvelope>, Problem> {
     let ctx = client.holding(uid.as_bytes(), KIND).await?;
     let view = found(&state, &ctx, uid).await?;
+    let integration = shown(&state, &ctx, &view).await?;
     state.services.syncs.run(&ctx, &view.record.spec.id, None).await?;
-    Ok(axum::Json(IntegrationEnvelope { integration: shown(&state, &ctx, &view).await? }))
+    Ok(axum::Json(IntegrationEnvelope { integration }))
 }

@@ -148,7 +148,7 @@ impl Read for OptionalScope {
 
 /// List the syncs of a project.
 #[utoipa::path(get, path = "/api/v1/secret-syncs", operation_id = "infisical.secretSyncs.list",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read"])), params(Scope),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read", "integrations:read"])), params(Scope),
     responses((status = 200, description = "Syncs", body = SeveralSyncs)))]
 async fn list(
     State(state): State<ApiState>,
@@ -162,7 +162,7 @@ async fn list(
 
 /// List the syncs to one destination.
 #[utoipa::path(get, path = "/api/v1/secret-syncs/{destination}", operation_id = "infisical.secretSyncs.listOfDestination",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read"])),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read", "integrations:read"])),
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"), Scope),
     responses((status = 200, description = "Syncs", body = SeveralSyncs)))]
 async fn list_of_destination(
@@ -179,7 +179,7 @@ async fn list_of_destination(
 
 /// Read a sync and how it stands.
 #[utoipa::path(get, path = "/api/v1/secret-syncs/{destination}/{syncId}", operation_id = "infisical.secretSyncs.read",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read"])),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read", "integrations:read"])),
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"),
         ("syncId" = String, Path, description = "The sync's UUID")),
     responses((status = 200, description = "The sync", body = OneSync)))]
@@ -196,7 +196,7 @@ async fn read_one(
 /// Read a sync by its name.
 #[utoipa::path(get, path = "/api/v1/secret-syncs/{destination}/sync-name/{syncName}",
     operation_id = "infisical.secretSyncs.readByName",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read"])),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read", "integrations:read"])),
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"),
         ("syncName" = String, Path, description = "The sync's name"), Scope),
     responses((status = 200, description = "The sync", body = OneSync)))]
@@ -215,7 +215,7 @@ async fn read_by_name(
 
 /// Create a sync. With auto sync its first run begins at once.
 #[utoipa::path(post, path = "/api/v1/secret-syncs/{destination}", operation_id = "infisical.secretSyncs.create",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write"])), request_body = NewSyncSchema,
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write", "integrations:read", "syncs:read"])), request_body = NewSyncSchema,
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`")),
     responses((status = 200, description = "The sync", body = OneSync)))]
 async fn create(
@@ -252,7 +252,7 @@ async fn create(
 
 /// Change a sync. With auto sync it runs again.
 #[utoipa::path(patch, path = "/api/v1/secret-syncs/{destination}/{syncId}", operation_id = "infisical.secretSyncs.update",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write"])), request_body = SyncPatchSchema,
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write", "integrations:read", "syncs:read"])), request_body = SyncPatchSchema,
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"),
         ("syncId" = String, Path, description = "The sync's UUID")),
     responses((status = 200, description = "The sync", body = OneSync)))]
@@ -316,7 +316,7 @@ impl Read for DeleteQuery {
 
 /// Delete a sync; with `removeSecrets` what it wrote is deleted first, and the sync goes when that succeeded.
 #[utoipa::path(delete, path = "/api/v1/secret-syncs/{destination}/{syncId}", operation_id = "infisical.secretSyncs.delete",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write"])),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write", "integrations:read", "syncs:read"])),
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"),
         ("syncId" = String, Path, description = "The sync's UUID"),
         ("removeSecrets" = Option<bool>, Query, description = "Whether what the sync wrote is deleted first; false when left \

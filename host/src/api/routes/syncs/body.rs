@@ -23,7 +23,7 @@ const CONFIG_RULE: &str = "must be a config's id";
 const PATH_RULE: &str = "must be an absolute folder path, like `/app/db`";
 
 /// Members of an answer that may be sent back, and mean nothing.
-const SHOWN_ONLY: [&str; 15] = [
+const SHOWN_ONLY: [&str; 16] = [
     "uid",
     "state",
     "wantedGeneration",
@@ -34,6 +34,7 @@ const SHOWN_ONLY: [&str; 15] = [
     "drift",
     "lastError",
     "retryAt",
+    "verification",
     "waiting",
     "pausedBecause",
     "isBeingDeleted",

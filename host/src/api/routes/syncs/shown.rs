@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::runs::{ErrorOut, RunOut};
-use crate::domain::sync::{Block, BlockReason, PlanCounts, PlanItem};
+use crate::domain::sync::{Block, BlockReason, PlanCounts, PlanItem, Verification};
 use crate::records::syncs::Pause;
 use crate::service::syncs::{DriftView, ImportView, Preview, SyncView, Waiting};
 
@@ -49,6 +49,8 @@ pub(super) struct SyncOut {
     attempted_generation: u64,
     #[schema(example = 3)]
     applied_generation: u64,
+    /// What the vendor said of the destination since the last run; null where nothing was asked.
+    verification: Option<VerificationOut>,
     /// When a failed run is tried again.
     #[schema(example = json!(null))]
     retry_at: Option<i64>,
@@ -88,6 +90,7 @@ impl From<SyncView> for SyncOut {
             wanted_generation: view.wanted_generation,
             attempted_generation: view.attempted_generation,
             applied_generation: view.applied_generation,
+            verification: view.verification.map(VerificationOut::from),
             retry_at: view.retry_at.map(crate::domain::Timestamp::unix_ms),
             waiting: view.waiting.map(WaitingOut::from),
             last_error: last_run.as_ref().and_then(|run| run.failure.clone()).map(ErrorOut::from),
@@ -97,6 +100,37 @@ impl From<SyncView> for SyncOut {
             created_at: record.created_at.unix_ms(),
             modified_at: record.modified_at.unix_ms(),
         }
+    }
+}
+
+/// Whether the destination can be written to, as far as the vendor tells without a write.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SyncVerification)]
+struct VerificationOut {
+    #[schema(example = 1_760_000_000_000_i64)]
+    at: i64,
+    /// In the vendor's words.
+    #[schema(example = json!(["ssm:PutParameter"]))]
+    missing_permissions: Vec<String>,
+    /// Why the destination could not be verified.
+    error: Option<VerificationErrorOut>,
+}
+
+/// Why a destination could not be verified.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SyncVerificationError)]
+struct VerificationErrorOut {
+    #[schema(example = "permission_denied")]
+    code: String,
+    #[schema(example = "the role may not list parameters under /app/")]
+    detail: String,
+}
+
+impl From<Verification> for VerificationOut {
+    fn from(Verification { at, missing_permissions, failure }: Verification) -> Self {
+        let error = failure.map(|failure| VerificationErrorOut { code: failure.code, detail: failure.message });
+        Self { at: at.unix_ms(), missing_permissions, error }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn routes() -> Routes {
 /// Live options for a member of a sync, such as `kms-keys`.
 #[utoipa::path(get, path = "/api/v1/app-connections/{app}/{connectionId}/{choices}",
     operation_id = "infisical.appConnections.choices",
-    tag = "Infisical: app connections", security(("bearer" = ["integrations:write"])),
+    tag = "Infisical: app connections", security(("bearer" = ["integrations:write", "integrations:read"])),
     params(("app" = String, Path, description = "The app, such as `aws`"),
         ("connectionId" = String, Path, description = "The connection's UUID"),
         ("choices" = String, Path, description = "What the plugin declares, such as `kms-keys`"),

@@ -170,7 +170,7 @@ async fn read_v1(
 
 /// Rename a folder; what is in it stays (v1).
 #[utoipa::path(patch, path = "/api/v1/folders/{folder}", operation_id = "infisical.foldersV1.update",
-    tag = "Infisical: folders", security(("bearer" = ["secrets:write"])), request_body = FolderSchema,
+    tag = "Infisical: folders", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = FolderSchema,
     params(("folder" = String, Path, description = "The folder's id, or its name in `path`")),
     responses((status = 200, description = "The folder", body = OneOut)))]
 async fn rename_v1(
@@ -184,7 +184,7 @@ async fn rename_v1(
 
 /// Delete a folder with all that is in it (v1).
 #[utoipa::path(delete, path = "/api/v1/folders/{folder}", operation_id = "infisical.foldersV1.delete",
-    tag = "Infisical: folders", security(("bearer" = ["secrets:write"])), request_body = DeletionSchema,
+    tag = "Infisical: folders", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = DeletionSchema,
     params(("folder" = String, Path, description = "The folder's id, or its name in `path`")),
     responses((status = 200, description = "The folder as it was", body = OneOut)))]
 async fn delete_v1(
@@ -246,7 +246,7 @@ async fn read_v2(
 
 /// Rename a folder; what is in it stays (v2).
 #[utoipa::path(patch, path = "/api/v2/folders/{folder}", operation_id = "infisical.foldersV2.update",
-    tag = "Infisical: folders", security(("bearer" = ["secrets:write"])), request_body = FolderSchema,
+    tag = "Infisical: folders", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = FolderSchema,
     params(("folder" = String, Path, description = "The folder's id, or its name in `path`")),
     responses((status = 200, description = "The folder", body = OneOut)))]
 async fn rename_v2(
@@ -260,7 +260,7 @@ async fn rename_v2(
 
 /// Delete a folder, with all that is in it where that is asked for (v2).
 #[utoipa::path(delete, path = "/api/v2/folders/{folder}", operation_id = "infisical.foldersV2.delete",
-    tag = "Infisical: folders", security(("bearer" = ["secrets:write"])), request_body = DeletionSchema,
+    tag = "Infisical: folders", security(("bearer" = ["secrets:write", "secrets:read"])), request_body = DeletionSchema,
     params(("folder" = String, Path, description = "The folder's id, or its name in `path`")),
     responses((status = 200, description = "The folder as it was", body = OneOut)))]
 async fn delete_v2(

@@ -47,8 +47,11 @@ const fn picker(
 
 const APPS: Picker = picker(("apps", "apps"), Some(("appId", "name")), &["appId", "app"]);
 const TEAMS: Picker = picker(("teams", "teams"), Some(("id", "name")), &["owner"]);
-const OF_A_VENDOR: [Picker; 13] = [
+const OF_A_VENDOR: [Picker; 16] = [
     picker(("kms-keys", "kmsKeys"), Some(("id", "alias")), &["metadata.kmsKeyId"]),
+    APPS,
+    picker(("containers", "containers"), Some(("appId", "name")), &["appId"]),
+    picker(("jobs", "jobs"), Some(("appId", "name")), &["appId"]),
     picker(("regions", "regions"), Some(("id", "name")), &["region"]),
     picker(("branches", "branches"), None, &["path"]),
     picker(("groups", "groups"), Some(("groupId", "name")), &["targetServiceId"]),
@@ -97,7 +100,7 @@ impl Read for Known {
 /// List the places that an integration can lead to.
 #[utoipa::path(get, path = "/api/v1/integration-auth/{integrationAuthId}/apps",
     operation_id = "infisical.integrationAuth.apps", tag = "Infisical: native integrations",
-    security(("bearer" = ["integrations:write"])),
+    security(("bearer" = ["integrations:write", "integrations:read"])),
     params(("integrationAuthId" = String, Path, description = "The integration auth's id"),
         ("teamId" = Option<String>, Query, description = "The team whose places are meant")),
     responses((status = 200, description = "`apps`: a list of `appId` and `name`", body = Object)))]
@@ -113,7 +116,7 @@ async fn apps(
 /// List the teams of an integration auth.
 #[utoipa::path(get, path = "/api/v1/integration-auth/{integrationAuthId}/teams",
     operation_id = "infisical.integrationAuth.teams", tag = "Infisical: native integrations",
-    security(("bearer" = ["integrations:write"])),
+    security(("bearer" = ["integrations:write", "integrations:read"])),
     params(("integrationAuthId" = String, Path, description = "The integration auth's id")),
     responses((status = 200, description = "`teams`: a list of `id` and `name`", body = Object)))]
 async fn teams(
@@ -128,7 +131,7 @@ async fn teams(
 /// List what else can be chosen of a vendor: `kms-keys`, `regions`, `branches`, `orgs`, `envs` and more.
 #[utoipa::path(get, path = "/api/v1/integration-auth/{integrationAuthId}/{vendor}/{picker}",
     operation_id = "infisical.integrationAuth.choices", tag = "Infisical: native integrations",
-    security(("bearer" = ["integrations:write"])),
+    security(("bearer" = ["integrations:write", "integrations:read"])),
     params(("integrationAuthId" = String, Path, description = "The integration auth's id"),
         ("vendor" = String, Path, description = "The vendor's name, which is not looked at"),
         ("picker" = String, Path, description = "What is chosen"),

@@ -53,7 +53,7 @@ async fn waiting(state: &ApiState, ctx: &TenantCtx, found: Found) -> Result<axum
 /// Run a sync now.
 #[utoipa::path(post, path = "/api/v1/secret-syncs/{destination}/{syncId}/sync-secrets",
     operation_id = "infisical.secretSyncs.sync",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:run"])),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:run", "integrations:read", "syncs:read"])),
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"),
         ("syncId" = String, Path, description = "The sync's UUID")),
     responses((status = 200, description = "The sync, whose `syncStatus` is `pending`", body = OneSync)))]
@@ -82,7 +82,7 @@ impl Read for ImportQuery {
 /// Bring values of the destination into the source.
 #[utoipa::path(post, path = "/api/v1/secret-syncs/{destination}/{syncId}/import-secrets",
     operation_id = "infisical.secretSyncs.import",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:run"])),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:run", "secrets:write", "integrations:read", "syncs:read"])),
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"),
         ("syncId" = String, Path, description = "The sync's UUID"),
         ("importBehavior" = String, Query, description = "`prioritize-source` or `prioritize-destination`")),
@@ -102,7 +102,7 @@ async fn import(
 /// Delete what a sync wrote, and keep the sync.
 #[utoipa::path(post, path = "/api/v1/secret-syncs/{destination}/{syncId}/remove-secrets",
     operation_id = "infisical.secretSyncs.remove",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write"])),
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:run", "syncs:write", "integrations:read", "syncs:read"])),
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`"),
         ("syncId" = String, Path, description = "The sync's UUID")),
     responses((status = 200, description = "The sync, whose `removeStatus` is `pending`", body = OneSync)))]
@@ -120,7 +120,7 @@ async fn remove(
 /// Tell whether another sync leads to a destination already.
 #[utoipa::path(post, path = "/api/v1/secret-syncs/{destination}/check-destination",
     operation_id = "infisical.secretSyncs.checkDestination",
-    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:read"])), request_body = DestinationCheckSchema,
+    tag = "Infisical: secret syncs", security(("bearer" = ["syncs:write", "integrations:read"])), request_body = DestinationCheckSchema,
     params(("destination" = String, Path, description = "The destination, such as `aws-parameter-store`")),
     responses((status = 200, description = "Whether there is one; false where that cannot be told", body = DuplicateOut)))]
 async fn check_destination(

@@ -89,7 +89,7 @@ struct DependencyOut {
 /// Read what a secret's value refers to.
 #[utoipa::path(get, path = "/api/v4/secrets/{secretName}/secret-reference-tree",
     operation_id = "infisical.secrets.referenceTree", tag = "Infisical: secrets",
-    security(("bearer" = ["secrets:reveal"])),
+    security(("bearer" = ["secrets:reveal", "secrets:read"])),
     params(("secretName" = String, Path, description = "The secret's name"),
         ("projectId" = String, Query, description = "The project's id or slug"),
         ("environment" = String, Query, description = "The environment's slug"),

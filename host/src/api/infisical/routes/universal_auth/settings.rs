@@ -298,7 +298,7 @@ fn only(version: crate::domain::Version) -> Expected {
 /// Attach universal auth to an identity.
 #[utoipa::path(post, path = "/api/v1/auth/universal-auth/identities/{identityId}",
     operation_id = "infisical.universalAuth.attach", tag = "Infisical: auth",
-    security(("bearer" = ["identities:write"])), request_body = SettingsSchema,
+    security(("bearer" = ["identities:write", "identities:read"])), request_body = SettingsSchema,
     params(("identityId" = String, Path, description = "The identity's id")),
     responses((status = 200, description = "The settings", body = Answer)))]
 async fn attach(
@@ -320,7 +320,7 @@ async fn attach(
 /// Change the universal auth of an identity.
 #[utoipa::path(patch, path = "/api/v1/auth/universal-auth/identities/{identityId}",
     operation_id = "infisical.universalAuth.update", tag = "Infisical: auth",
-    security(("bearer" = ["identities:write"])), request_body = SettingsSchema,
+    security(("bearer" = ["identities:write", "identities:read"])), request_body = SettingsSchema,
     params(("identityId" = String, Path, description = "The identity's id")),
     responses((status = 200, description = "The settings", body = Answer)))]
 async fn update(
@@ -353,7 +353,7 @@ async fn read_one(
 /// Take universal auth from an identity: its client secrets are deleted and its tokens are revoked.
 #[utoipa::path(delete, path = "/api/v1/auth/universal-auth/identities/{identityId}",
     operation_id = "infisical.universalAuth.detach", tag = "Infisical: auth",
-    security(("bearer" = ["identities:write"])),
+    security(("bearer" = ["identities:write", "identities:read"])),
     params(("identityId" = String, Path, description = "The identity's id")),
     responses((status = 200, description = "The settings as they were", body = Answer)))]
 async fn detach(
