@@ -3,10 +3,12 @@
 mod access_tokens;
 mod app_connections;
 mod auth;
+mod both;
 mod client;
 mod environments;
 mod folders;
 mod imports;
+mod limits;
 mod listing;
 mod native;
 mod project;

@@ -77,7 +77,12 @@ impl TestApi {
 
     /// A new installation whose plugins are run by this runner.
     pub async fn running(plugins: Arc<dyn PluginRunner>) -> Self {
-        Self::amid(&ApiSettings { address_rate: None, principal_rate: None }, plugins, Arc::new(NoNetwork)).await
+        Self::behind(plugins, Arc::new(NoNetwork)).await
+    }
+
+    /// The same with a network that has rules of its own.
+    pub async fn behind(plugins: Arc<dyn PluginRunner>, egress: Arc<dyn Egress>) -> Self {
+        Self::amid(&ApiSettings { address_rate: None, principal_rate: None }, plugins, egress).await
     }
 
     async fn amid(settings: &ApiSettings, runner: Arc<dyn PluginRunner>, egress: Arc<dyn Egress>) -> Self {

@@ -1,6 +1,7 @@
 //! A destination in memory behind a plugin that needs no WebAssembly: its component is its metadata.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,29 +24,60 @@ use crate::outside::TestClock;
 /// A key that the shelf does not take.
 pub const REFUSED: &str = "REFUSED";
 
-/// What stands on the shelf.
+/// Lets through while it is open; who comes while it is not waits.
 #[derive(Clone)]
-pub struct Shelf {
-    items: Arc<Mutex<BTreeMap<String, String>>>,
-    is_open: Arc<watch::Sender<bool>>,
-    lacking: Arc<Mutex<Vec<String>>>,
+struct Door(Arc<watch::Sender<bool>>);
+
+impl Default for Door {
+    fn default() -> Self {
+        Self(Arc::new(watch::channel(true).0))
+    }
 }
 
-impl Default for Shelf {
-    fn default() -> Self {
-        Self { items: Arc::default(), is_open: Arc::new(watch::channel(true).0), lacking: Arc::default() }
+impl Door {
+    fn set(&self, is_open: bool) {
+        self.0.send_replace(is_open);
     }
+
+    async fn pass(&self) {
+        self.0.subscribe().wait_for(|is_open| *is_open).await.expect("the shelf outlives its calls");
+    }
+}
+
+/// What stands on the shelf.
+#[derive(Clone, Default)]
+pub struct Shelf {
+    items: Arc<Mutex<BTreeMap<String, String>>>,
+    changes: Door,
+    looks: Door,
+    hides: Arc<AtomicBool>,
+    lacking: Arc<Mutex<Vec<String>>>,
 }
 
 impl Shelf {
     /// Lets no change be carried out from now on: whoever asks for one waits.
     pub fn close(&self) {
-        self.is_open.send_replace(false);
+        self.changes.set(false);
     }
 
     /// Lets changes be carried out again.
     pub fn open(&self) {
-        self.is_open.send_replace(true);
+        self.changes.set(true);
+    }
+
+    /// Lets nobody look at it from now on: whoever wants to waits.
+    pub fn cover(&self) {
+        self.looks.set(false);
+    }
+
+    /// Lets everybody look at it again.
+    pub fn uncover(&self) {
+        self.looks.set(true);
+    }
+
+    /// Tells no value from now on, as a vendor does who only takes them. Its metadata has to say so as well.
+    pub fn hide_values(&self) {
+        self.hides.store(true, Ordering::Relaxed);
     }
 
     /// Says from now on that the caller lacks this permission.
@@ -78,6 +110,10 @@ impl Shelf {
     /// What is there.
     pub fn items(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shown(&self, value: &str) -> ObservedValue {
+        if self.hides.load(Ordering::Relaxed) { ObservedValue::Hidden } else { ObservedValue::Readable(value.into()) }
     }
 
     fn carry_out(&self, change: &Change) -> Outcome {
@@ -157,6 +193,7 @@ impl PluginRunner for Shelf {
         scope: &Scope,
         _: Option<&str>,
     ) -> Result<Observation, CallFailure> {
+        self.looks.pass().await;
         let items = self.items();
         let asked = items.iter().filter(|(key, _)| match scope {
             Scope::All => true,
@@ -164,7 +201,7 @@ impl PluginRunner for Shelf {
         });
         let entries = asked.map(|(key, value)| ObservedEntry {
             key: key.clone(),
-            value: ObservedValue::Readable(value.as_str().into()),
+            value: self.shown(value),
             version: None,
             reference: None,
             attributes: BTreeMap::new(),
@@ -181,7 +218,7 @@ impl PluginRunner for Shelf {
         _: Option<&str>,
         _: Option<&OpaqueContext>,
     ) -> Result<Application, CallFailure> {
-        self.is_open.subscribe().wait_for(|is_open| *is_open).await.expect("the shelf outlives its calls");
+        self.changes.pass().await;
         let outcomes = changes.iter().map(|change| self.carry_out(change)).collect();
         Ok(Application { outcomes, document_version: None })
     }

@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod consul;
+pub mod curl;
 pub mod infisical;
 mod install;
 mod python;

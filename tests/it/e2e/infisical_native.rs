@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use http::Method;
 use keyferry_tests::program::{Client, Host, eventually};
-use keyferry_tests::testbed::AwsBed;
 use keyferry_tests::testbed::aws::{Emulator, REGION, allow};
+use keyferry_tests::testbed::{AwsBed, curl};
 use serde_json::{Value, json};
 
 use super::aws::{PLUGIN, own_path};
 use super::{PROGRAM, below, secrets};
 
 const LIMIT: Duration = Duration::from_secs(150);
+
+/// The request of the documentation, letter for letter.
+const DOCUMENTED: &str = include_str!("../../testbeds/infisical/create-integration.sh");
 
 async fn call(client: &Client, method: Method, path: &str, body: Option<&Value>) -> Value {
     client.attempt(method, path, body).await.expect("the host answers").expect(200).json
@@ -31,26 +34,40 @@ async fn values(bed: &AwsBed, path: &str) -> Vec<(String, String)> {
     bed.parameters(path).await.into_iter().map(|(name, value, _)| (name, value)).collect()
 }
 
-/// The request as its documentation has it, with every member.
-fn documented(auth: &Value, bed: &AwsBed, path: &str) -> Value {
-    json!({
-        "integrationAuthId": auth,
-        "app": "<string>",
-        "isActive": true,
-        "appId": "<string>",
-        "secretPath": "/",
-        "sourceEnvironment": "dev",
-        "targetEnvironment": "<string>",
-        "targetEnvironmentId": "<string>",
-        "targetService": "<string>",
-        "targetServiceId": "<string>",
-        "owner": "<string>",
-        "url": bed.endpoint,
-        "path": path,
-        "region": REGION,
-        "scope": "<string>",
-        "metadata": {},
+/// The documented command line, with values in places that the documentation leaves open.
+fn documented(client: &Client, values: &[(&str, &str)]) -> String {
+    let line = DOCUMENTED.replace("https://us.infisical.com", client.url()).replace("<token>", client.token());
+    values.iter().fold(line, |line, (member, value)| {
+        let open = format!("\"{member}\": \"<string>\"");
+        assert!(line.contains(&open), "{member} is not left open");
+        line.replace(&open, &format!("\"{member}\": \"{value}\""))
     })
+}
+
+/// What the documentation leaves open and a destination needs.
+fn values_of<'v>(bed: &'v AwsBed, auth: &'v str, path: &'v str) -> [(&'static str, &'v str); 5] {
+    [
+        ("integrationAuthId", auth),
+        ("sourceEnvironment", "dev"),
+        ("region", REGION),
+        ("path", path),
+        ("url", &bed.endpoint),
+    ]
+}
+
+/// What a command line sends.
+fn data_of(line: &str) -> Value {
+    let (_, data) = line.split_once("--data '").expect("it sends data");
+    serde_json::from_str(data.trim_end().trim_end_matches('\'')).expect("it is JSON")
+}
+
+/// The integration that the real `curl` makes by the documented command line, and what it sent.
+fn made_by_curl(client: &Client, values: &[(&str, &str)]) -> (Value, Value) {
+    let line = documented(client, values);
+    let printed = curl::pasted(&line);
+    let answer: Value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    assert!(answer["integration"].is_object(), "{printed}");
+    (data_of(&line), answer["integration"].clone())
 }
 
 /// Whether the answer has the members of the documented one, each of its type, and those that were sent as they were sent.
@@ -110,8 +127,8 @@ async fn life_of_an_integration(client: &Client, bed: &AwsBed, project: &str, ou
         "accessToken": user.secret_access_key, "url": address});
     let auth = call(client, Method::POST, "/api/v1/integration-auth/access-token", Some(&credentials)).await;
     assert!(!auth.to_string().contains(&user.secret_access_key));
-    let sent = documented(&auth["integrationAuth"]["id"], bed, &path);
-    let made = call(client, Method::POST, "/api/v1/integration", Some(&sent)).await["integration"].clone();
+    let auth = auth["integrationAuth"]["id"].as_str().expect("an id");
+    let (sent, made) = made_by_curl(client, &values_of(bed, auth, &path));
     assert_documented(&sent, &made);
     assert_eq!((&made["isSynced"], &made["lastUsed"]), (&Value::Null, &Value::Null));
     let id = made["id"].as_str().expect("an id");
@@ -143,7 +160,14 @@ async fn life_of_an_integration(client: &Client, bed: &AwsBed, project: &str, ou
     call(client, Method::DELETE, &format!("{one}?shouldDeleteIntegrationSecrets=false"), None).await;
     assert_eq!(values(bed, &path).await, with_foreign(&renamed), "the destination is left alone");
 
-    // Another one takes over what is there and equal, and takes it along when it goes.
+    taken_over(client, &sent).await;
+    assert_eq!(values(bed, &path).await, std::slice::from_ref(&foreign));
+    let all = call(client, Method::GET, &format!("/api/v1/workspace/{project}/integrations"), None).await;
+    assert_eq!(all["integrations"], json!([]));
+}
+
+/// Another integration takes over what is there and equal, and takes it along when it goes.
+async fn taken_over(client: &Client, sent: &Value) {
     let mut again = sent.clone();
     again["metadata"] = json!({"secretSuffix": "_X"});
     let made = call(client, Method::POST, "/api/v1/integration", Some(&again)).await["integration"].clone();
@@ -158,7 +182,4 @@ async fn life_of_an_integration(client: &Client, bed: &AwsBed, project: &str, ou
     })
     .await;
     call(client, Method::DELETE, &format!("{one}?shouldDeleteIntegrationSecrets=true"), None).await;
-    assert_eq!(values(bed, &path).await, std::slice::from_ref(&foreign));
-    let all = call(client, Method::GET, &format!("/api/v1/workspace/{project}/integrations"), None).await;
-    assert_eq!(all["integrations"], json!([]));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const AWS: &str = "/api/v1/app-connections/aws";
 
 /// Parameter Store under the names that clients know.
-fn aws() -> Value {
+pub(super) fn aws() -> Value {
     let mut metadata = fake_plugins::parameter_store();
     metadata["destinationMetadata"]
         .as_array_mut()
@@ -297,4 +297,18 @@ async fn both_dialects_see_one_connection() {
     assert_eq!(deleted.json["appConnection"]["id"], made["id"]);
     api.admin().get(&config).await.problem(404, "not_found");
     api.admin().get(&path_of(&made)).await.infisical_error(404, "NotFound");
+}
+
+#[tokio::test]
+async fn a_connection_that_goes_natively_is_gone_here() {
+    let (api, _) = start().await;
+    let made = connected(&api, "production").await;
+    let config = made["id"].as_str().expect("an id");
+    let native = format!("/v1/tenants/acme/integrations/aws-parameter-store/configs/{config}");
+    api.admin().delete(&native).await.expect(204);
+    api.admin().get(&path_of(&made)).await.infisical_error(404, "NotFound");
+    let by_name = format!("{AWS}/connection-name/production?projectId=acme");
+    api.admin().get(&by_name).await.infisical_error(404, "NotFound");
+    let listed = api.admin().get(&format!("{AWS}?projectId=acme")).await.expect(200);
+    assert_eq!(listed.json["appConnections"], json!([]));
 }

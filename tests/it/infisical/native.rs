@@ -1,19 +1,25 @@
 //! Native integrations: `integration-auth` and `integration`.
 
+mod addresses;
 mod auth;
 mod both;
 mod change;
 mod create;
+mod first_run;
 mod pickers;
 mod removal;
 mod terraform;
 
 use std::sync::Arc;
 
+use keyferry::ports::egress::Egress;
+use keyferry::ports::fake::NoNetwork;
 use keyferry::sync::SyncEngine;
 use keyferry_tests::api::{Answer, TestApi};
 use keyferry_tests::shelf::Shelf;
 use serde_json::{Value, json};
+
+use super::project::pairs;
 
 const AUTH: &str = "/api/v1/integration-auth";
 const INTEGRATION: &str = "/api/v1/integration";
@@ -71,10 +77,15 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::of(&metadata(), Arc::new(NoNetwork)).await
+    }
+
+    /// A world whose plugin says this of itself, with this network.
+    async fn of(metadata: &Value, egress: Arc<dyn Egress>) -> Self {
         let shelf = Shelf::default();
-        let api = TestApi::running(Arc::new(shelf.clone())).await;
+        let api = TestApi::behind(Arc::new(shelf.clone()), egress).await;
         let engine = api.engine().await;
-        api.plugin(&metadata()).await;
+        api.plugin(metadata).await;
         let made = api.admin().post("/v1/tenants", &json!({"id": "acme"})).await.expect(201);
         let project = made.text_at("/uid");
         let environment = json!({"slug": "dev", "displayName": "Development"});
@@ -89,6 +100,17 @@ impl World {
     async fn set(&self, name: &str, value: &str) {
         let path = format!("/v1/tenants/acme/environments/dev/secrets/app/{name}");
         self.api.admin().put(&path, &json!({"value": value})).await;
+    }
+
+    /// What stands in the folder that integrations are made of.
+    async fn source(&self) -> Vec<(String, String)> {
+        let path = "/api/v3/secrets/raw?workspaceId=acme&environment=dev&secretPath=/app";
+        pairs(&self.get(path).await.expect(200).json["secrets"])
+    }
+
+    /// What stands at the destination.
+    fn items(&self) -> Vec<(String, String)> {
+        self.shelf.items().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Lets the engine do all there is to do now.

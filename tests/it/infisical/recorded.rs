@@ -1,16 +1,18 @@
 //! What clients send that cannot be installed here, written down from how they are known to behave, one file a client.
 //!
 //! A step is a request, the status of its answer, and what the answer must hold: members that are left out may be anything.
-//! `{{name}}` stands for what is given to all (`project`, `clientId`, `clientSecret`, `identity`) or was kept by an earlier
-//! step. `same` names an earlier step whose answer this one must equal to the last member: a plan that converges.
+//! `{{name}}` stands for what is given to all (`project`, `clientId`, `clientSecret`, `identity`, `awsSecret`) or was kept by an
+//! earlier step. `same` names an earlier step whose answer this one must equal to the last member: a plan that converges.
 
 use std::collections::BTreeMap;
 
 use http::Method;
 use keyferry_tests::api::{Answer, TestApi};
+use keyferry_tests::fake_plugins::{FakePlugins, RIGHT};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::app_connections::aws;
 use super::client::Client;
 
 #[derive(Deserialize)]
@@ -106,20 +108,31 @@ fn assert_holds(value: &Value, expected: &Value, about: &str) {
     }
 }
 
-async fn replay(text: &str) {
-    let recording: Recording = serde_json::from_str(text).expect("it is a recording");
-    assert!(recording.steps.len() > 3, "{} does something", recording.client);
-    let api = TestApi::start().await;
+/// A tenant with a client, an identity without settings and a plugin for AWS; what steps may know of them.
+async fn given(api: &TestApi) -> BTreeMap<String, String> {
     api.tenant("acme").await;
+    api.plugin(&aws()).await;
     let environments = "/v1/tenants/acme/environments";
     api.admin().post(environments, &json!({"slug": "dev", "displayName": "Development"})).await.expect(201);
-    let client = Client::new(&api, "client", "OWNER", json!({})).await;
+    let client = Client::new(api, "client", "OWNER", json!({})).await;
     let bare = json!({"name": "bare", "role": "READER", "takesClientSecrets": false});
     let identity = api.admin().post("/v1/tenants/acme/identities", &bare).await.expect(201).text_at("/id");
     let project = api.admin().get("/v1/tenants/acme").await.expect(200).text_at("/uid");
-    let given =
-        [("project", project), ("clientId", client.id), ("clientSecret", client.secret), ("identity", identity)];
-    let known = given.map(|(name, value)| (name.to_owned(), value)).into();
+    let given = [
+        ("project", project),
+        ("clientId", client.id),
+        ("clientSecret", client.secret),
+        ("identity", identity),
+        ("awsSecret", RIGHT.to_owned()),
+    ];
+    given.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+async fn replay(text: &str) {
+    let recording: Recording = serde_json::from_str(text).expect("it is a recording");
+    assert!(recording.steps.len() > 3, "{} does something", recording.client);
+    let api = TestApi::with_plugins(&FakePlugins::new()).await;
+    let known = given(&api).await;
     let mut replay = Replay { api: &api, known, answers: BTreeMap::new() };
     for step in &recording.steps {
         replay.play(step).await;

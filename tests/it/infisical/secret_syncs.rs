@@ -1,5 +1,11 @@
 //! Secret syncs: from a request to a destination, with a plugin in memory.
 
+mod both;
+mod first_run;
+mod importable;
+mod jobs;
+mod recursive;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,11 +44,16 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::of(&shelf()).await
+    }
+
+    /// A world whose shelf says this of itself.
+    async fn of(metadata: &Value) -> Self {
         let on_shelf = Shelf::default();
         let api = TestApi::running(Arc::new(on_shelf.clone())).await;
         let engine = api.engine().await;
         api.tenant("acme").await;
-        api.plugin(&shelf()).await;
+        api.plugin(metadata).await;
         api.admin().post("/v1/tenants/acme/environments", &json!({"slug": "prod"})).await.expect(201);
         let request = json!({"name": "shelf", "method": "open", "credentials": {}, "projectId": "acme"});
         let made = api.admin().post("/api/v1/app-connections/shelves", &request).await.expect(200);
@@ -83,6 +94,13 @@ impl World {
         self.engine.run_due().await.expect("the store works");
         self.api.clock.advance(Duration::from_secs(3));
         self.engine.run_due().await.expect("the store works");
+    }
+
+    /// What stands in the folder that syncs are made of.
+    async fn source(&self) -> Vec<(String, String)> {
+        let path = "/api/v3/secrets/raw?workspaceId=acme&environment=prod&secretPath=/app";
+        let listed = self.api.admin().get(path).await.expect(200);
+        super::project::pairs(&listed.json["secrets"])
     }
 
     fn items(&self) -> Vec<(String, String)> {

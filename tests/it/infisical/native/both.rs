@@ -1,6 +1,6 @@
 //! One object, two dialects.
 
-use super::{INTEGRATION, World};
+use super::{AUTH, INTEGRATION, World};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -77,4 +77,24 @@ async fn a_folder_that_is_renamed_takes_its_integration_along() {
     let folder = "/v1/tenants/acme/environments/dev/folders?path=/app";
     world.patch(folder, &json!({"name": "renamed"})).await.expect(200);
     assert_eq!(world.read(&id).await["secretPath"], "/renamed");
+}
+
+#[tokio::test]
+async fn what_goes_in_one_dialect_is_gone_in_the_other() {
+    let world = World::new().await;
+    let configs = "/v1/tenants/acme/integrations/cloud-parameters/configs";
+    let id = world.integration().await;
+    world.run().await;
+    let auth = world.read(&id).await["integrationAuthId"].as_str().expect("an id").to_owned();
+    let native = format!("/v1/tenants/acme/syncs/{}", world.native(&id).await["id"].as_str().expect("an id"));
+    world.get(&native).await.expect(200);
+    world.get(&format!("{configs}/{auth}")).await.expect(200);
+    world.api.admin().delete(&format!("{INTEGRATION}/{id}")).await.expect(200);
+    world.get(&native).await.problem(404, "not_found");
+    world.api.admin().delete(&format!("{AUTH}/{auth}")).await.expect(200);
+    world.get(&format!("{configs}/{auth}")).await.problem(404, "not_found");
+
+    let other = world.auth().await;
+    world.api.admin().delete(&format!("{configs}/{other}")).await.expect(204);
+    world.get(&format!("{AUTH}/{other}")).await.infisical_error(404, "NotFound");
 }

@@ -18,7 +18,7 @@ use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
 use crate::domain::id::ConnectionUid;
-use crate::domain::{Expected, Result};
+use crate::domain::{Error, Expected, Result};
 use crate::records::connections::ConnectionRecord;
 use crate::service::context::TenantCtx;
 use crate::service::integrations::LegacyIntegration;
@@ -45,9 +45,11 @@ async fn found(state: &ApiState, ctx: &TenantCtx, uid: ConnectionUid) -> Result<
     Ok((record, integration))
 }
 
-/// An address that is named is one that requests may go to.
+/// An address that is named is one that requests may go to. The refusal is a sentence here, so the sentence names the member.
 pub(super) fn require_permitted(state: &ApiState, address: Option<&str>) -> Result<()> {
-    address.map_or(Ok(()), |address| state.services.connections.require_permitted(address))
+    let Some(address) = address else { return Ok(()) };
+    let permitted = state.services.connections.require_permitted(address);
+    permitted.map_err(|error| Error::new(error.code(), format!("url: {}", error.detail())))
 }
 
 /// List what can be connected to.
