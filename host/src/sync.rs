@@ -1,7 +1,7 @@
 //! Makes destinations match their sources: resolve, plan, guard, apply, remember.
 //!
-//! Decisions are pure functions over plain data (`plan`, `guard`, `validate`, `classify`, `backoff`, `rate`, `breaker`); the other
-//! modules touch the store, the clock and plugins. `engine` finds what is due, `lease` keeps others away, `run` drives one
+//! Decisions are pure functions over plain data (`plan`, `guard`, `validate`, `classify`, `backoff`, `rate`, `breaker`, `rest`); the
+//! other modules touch the store, the clock and plugins. `engine` finds what is due, `lease` keeps others away, `run` drives one
 //! run through `import`, `prepare`, `apply` and `verify`, `journal` writes down, `conclude` ends it, `drift` keeps the
 //! schedule of checks.
 
@@ -27,6 +27,7 @@ mod preview;
 pub mod rate;
 mod remove;
 mod resolve;
+pub mod rest;
 mod run;
 mod schedule;
 pub mod validate;

@@ -18,7 +18,9 @@ pub use definition::{
 };
 pub use desired::{DesiredItem, DesiredSecret};
 pub use ledger::{Intent, IntentOperation, LedgerEntry, Owned};
-pub use plan::{Action, Approval, Block, BlockReason, Plan, PlanCounts, PlanHash, PlanItem, PlannedWrite, Reason};
+pub use plan::{
+    Action, Approval, Block, BlockReason, Plan, PlanBasis, PlanCounts, PlanHash, PlanItem, PlannedWrite, Reason,
+};
 pub use presentation::{Form, Presentation};
 pub use run::{
     FailureClass, Imported, ItemOutcome, ItemResult, LeftOut, RemoteCalls, Run, RunEvent, RunFailure, RunKind,

@@ -8,7 +8,11 @@ use tokio::sync::watch;
 
 use crate::ports::kv::Batch;
 
-/// The registry of watched prefixes. A prefix is forgotten once a commit finds that nobody listens any more.
+/// Prefixes that may gather before those are looked for that nobody watches any more.
+const SWEEP_MIN: usize = 64;
+
+/// The registry of watched prefixes. A prefix is forgotten once nobody listens any more: a commit finds that, or a look
+/// through all of them whenever they have doubled.
 #[derive(Default)]
 pub(crate) struct Watchers(Mutex<Registry>);
 
@@ -17,6 +21,8 @@ struct Registry {
     by_prefix: BTreeMap<Vec<u8>, watch::Sender<u64>>,
     /// How many prefixes there are of each length: a key is looked up once per length, not once per watcher.
     lengths: BTreeMap<usize, usize>,
+    /// How many prefixes were left by the last look through all.
+    swept: usize,
 }
 
 impl Watchers {
@@ -26,6 +32,7 @@ impl Watchers {
         if let Some(sender) = registry.by_prefix.get(prefix) {
             return sender.subscribe();
         }
+        registry.sweep();
         let (sender, receiver) = watch::channel(0);
         registry.by_prefix.insert(prefix.to_vec(), sender);
         *registry.lengths.entry(prefix.len()).or_default() += 1;
@@ -70,6 +77,17 @@ impl Registry {
         }
     }
 
+    /// Forgets what nobody watches, when there is twice as much as last time: that costs each new watcher next to nothing.
+    fn sweep(&mut self) {
+        if self.by_prefix.len() < (2 * self.swept).max(SWEEP_MIN) {
+            return;
+        }
+        let closed = self.by_prefix.iter().filter(|(_, sender)| sender.is_closed());
+        let deserted: Vec<Vec<u8>> = closed.map(|(prefix, _)| prefix.clone()).collect();
+        deserted.iter().for_each(|prefix| self.forget(prefix));
+        self.swept = self.by_prefix.len();
+    }
+
     fn forget(&mut self, prefix: &[u8]) {
         if self.by_prefix.remove(prefix).is_none() {
             return;
@@ -111,5 +129,19 @@ mod tests {
         watchers.notify([&put(b"abc")].into_iter());
         let registry = watchers.lock();
         assert!(registry.by_prefix.is_empty() && registry.lengths.is_empty());
+    }
+
+    #[test]
+    fn prefixes_under_which_nothing_is_ever_written_do_not_pile_up() {
+        let watchers = Watchers::default();
+        let listening = watchers.watch(b"listening");
+        for number in 0..10 * SWEEP_MIN {
+            drop(watchers.watch(number.to_string().as_bytes()));
+        }
+        assert!(watchers.lock().by_prefix.len() <= SWEEP_MIN);
+        watchers.notify([&put(b"listening")].into_iter());
+        assert_eq!(*listening.borrow(), 1, "who listens is kept");
+        let registry = watchers.lock();
+        assert_eq!(registry.lengths.values().sum::<usize>(), registry.by_prefix.len());
     }
 }

@@ -21,8 +21,9 @@ use super::lease::{Acquired, Lease, acquire};
 use super::preview::preview;
 use super::rate::Rates;
 use super::remove;
+use super::rest::Rests;
 use super::run::Driver;
-use super::schedule::{self, Load};
+use super::schedule::{self, Load, Waits};
 use crate::domain::id::{ConnectionUid, SyncUid, TenantUid};
 use crate::domain::sync::{Run, RunState};
 use crate::domain::{Result, Timestamp};
@@ -75,6 +76,7 @@ pub(super) struct Inner {
     pub(super) meter: Arc<dyn Meter>,
     pub(super) rates: Rates,
     pub(super) breakers: Breakers,
+    rests: Rests,
     pub(super) stopping: CancellationToken,
     boot_epoch: u64,
     running: Mutex<HashMap<SyncUid, (TenantUid, ConnectionUid)>>,
@@ -119,6 +121,7 @@ impl SyncEngine {
             options,
             rates: Rates::default(),
             breakers: Breakers::default(),
+            rests: Rests::default(),
             stopping: CancellationToken::new(),
             boot_epoch,
             running: Mutex::new(HashMap::new()),
@@ -189,8 +192,10 @@ impl SyncEngine {
         let now = self.0.core.clock.now();
         self.0.rates.forget_idle(now);
         self.0.breakers.forget_idle(now);
+        self.0.rests.forget_idle(now);
         let mut load = Load::new(self.0.options, &self.running());
-        let chosen = schedule::choose(&self.0.core.records.view().await?, &mut load, &self.0.breakers, now).await?;
+        let waits = Waits { breakers: &self.0.breakers, rests: &self.0.rests };
+        let chosen = schedule::choose(&self.0.core.records.view().await?, &mut load, waits, now).await?;
         let (running, resting) = (self.running().len() + chosen.begin.len(), self.0.breakers.open());
         self.0.meter.sync_load(SyncLoad { pending: chosen.pending, running, resting });
         let mut begun = Vec::with_capacity(chosen.begin.len());
@@ -206,16 +211,30 @@ impl SyncEngine {
     }
 
     async fn run_one(&self, due: Due) {
+        if self.goes_on(due).await {
+            self.0.rests.went_on(due.sync);
+        } else {
+            self.0.rests.failed(due.sync, self.0.core.clock.now());
+        }
+    }
+
+    /// Runs a due sync; `false` when it is as due as before, for a reason that passes by itself.
+    async fn goes_on(&self, due: Due) -> bool {
         match acquire(&self.0.core, due, self.0.boot_epoch).await {
             Ok(Acquired::Lease(begun)) => {
                 let (lease, record, run) = *begun;
                 let uid = run.uid;
-                if let Err(halt) = self.run_leased(&lease, &record, run).await {
-                    tracing::warn!(sync.uid = %due.sync, run.uid = %uid, ?halt, "a run ended without its last word");
-                }
+                let Err(halt) = self.run_leased(&lease, &record, run).await else { return true };
+                tracing::warn!(sync.uid = %due.sync, run.uid = %uid, ?halt, "a run ended without its last word");
+                // Who took the lease away has other plans with the sync, and waits for them.
+                matches!(halt, Halt::LeaseLost)
             }
-            Ok(Acquired::Busy | Acquired::Nothing) => {}
-            Err(halt) => tracing::warn!(sync.uid = %due.sync, ?halt, "a sync could not be leased"),
+            Ok(Acquired::Nothing) => true,
+            Ok(Acquired::Busy) => false,
+            Err(halt) => {
+                tracing::warn!(sync.uid = %due.sync, ?halt, "a sync could not be leased");
+                false
+            }
         }
     }
 

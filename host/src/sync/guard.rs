@@ -19,12 +19,15 @@ pub struct GuardInput<'a> {
     pub plugin_version: &'a str,
     /// Whether the store came from a backup since.
     pub store_restored: bool,
+    /// Whether carrying the plan out gives up keys at a place that the sync no longer leads to.
+    pub abandons: bool,
 }
 
-/// Everything that stands against the plan; `None`: it may be carried out. A plan that changes nothing always may.
+/// Everything that stands against the plan; `None`: it may be carried out. A plan that changes nothing, and gives up nothing,
+/// always may.
 #[must_use]
 pub fn guard(plan: &Plan, input: &GuardInput<'_>) -> Option<Block> {
-    if !plan.items.iter().any(|item| item.action.is_change()) {
+    if !input.abandons && !plan.items.iter().any(|item| item.action.is_change()) {
         return None;
     }
     let reasons: Vec<BlockReason> = [
@@ -67,7 +70,7 @@ fn plugin_major_changed(input: &GuardInput<'_>) -> Option<BlockReason> {
 }
 
 /// The first number of a semantic version.
-fn major(version: &str) -> Option<u64> {
+pub(super) fn major(version: &str) -> Option<u64> {
     version.split('.').next()?.parse().ok()
 }
 
@@ -96,7 +99,7 @@ mod tests {
             fingerprint: hash.clone(),
             write: None,
         };
-        Plan { hash, counts, items: vec![item], owned, desired, ledger: BTreeMap::new() }
+        Plan { hash, basis: None, counts, items: vec![item], owned, desired, ledger: BTreeMap::new() }
     }
 
     fn place(name: &str) -> DestinationIdentity {
@@ -110,6 +113,7 @@ mod tests {
             plugin_version_before: Some("1.4.0"),
             plugin_version: "1.5.0",
             store_restored: false,
+            abandons: false,
         }
     }
 
@@ -173,6 +177,15 @@ mod tests {
         assert_eq!(reasons(&plan, &restored).len(), 4);
         plan.items.clear();
         assert!(reasons(&plan, &restored).is_empty());
+
+        let (mut nothing, there) = (plan, place("there"));
+        nothing.counts = PlanCounts::default();
+        let moved = GuardInput { identity_before: Some(&there), abandons: true, ..input(&here) };
+        assert_eq!(
+            reasons(&nothing, &moved),
+            [BlockReason::DestinationChanged],
+            "what is ours elsewhere is not nothing"
+        );
     }
 
     #[test]

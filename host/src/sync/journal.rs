@@ -7,7 +7,7 @@ use super::lease::Lease;
 use super::prepare::{Prepared, Steps};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::id::SyncUid;
-use crate::domain::sync::{ItemOutcome, LedgerEntry, Run, RunEvent, RunKind, RunStep};
+use crate::domain::sync::{ItemOutcome, LedgerEntry, Plan, Run, RunEvent, RunKind, RunStep};
 use crate::ports::meter::Meter;
 use crate::records::sync_state::{self, Place};
 use crate::records::{Transaction, claims, ledger, runs};
@@ -74,8 +74,9 @@ impl Journal<'_> {
             self.lease.hold(&mut tx).await?;
             self.append(&mut tx, &steps).await?;
             let stored = runs::plan_key(tenant, run.uid);
-            // What was approved stays as it was: later attempts are held to it.
-            if run.approval.is_none() || tx.get::<crate::domain::sync::Plan>(&stored).await?.is_none() {
+            // What was approved stays as it was: later attempts are held to it, and never to what was stored before.
+            let was_approved_before = run.approval.as_ref().is_some_and(|given| given.plan_hash != prepared.plan.hash);
+            if !was_approved_before || tx.get::<Plan>(&stored).await?.is_none() {
                 tx.put(&stored, &prepared.plan).await?;
             }
             if let Some(place) = place {

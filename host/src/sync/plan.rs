@@ -13,10 +13,11 @@ use keyferry_contract::SyncReads;
 use self::decide::{Case, Decider, Decision};
 use self::seen::Listing;
 use crate::domain::KeyedHash;
-use crate::domain::destination::{Attributes, DestinationIdentity, ObservedEntry};
+use crate::domain::destination::{Attributes, ObservedEntry};
 use crate::domain::id::{Digest, SyncUid};
 use crate::domain::sync::{
-    Action, Deletion, DesiredItem, LedgerEntry, OnConflict, OnDrift, Plan, PlanCounts, PlanHash, PlanItem, Reason,
+    Action, Deletion, DesiredItem, LedgerEntry, OnConflict, OnDrift, Plan, PlanBasis, PlanCounts, PlanHash, PlanItem,
+    Reason,
 };
 
 /// Makes keyed hashes over length-prefixed parts, so that the planner needs no keys.
@@ -43,7 +44,8 @@ pub struct PlanInput<'a> {
     /// Names the connection's settings and credential: another one makes another plan.
     pub config_revision: &'a str,
     pub plugin_digest: Digest,
-    pub identity: &'a DestinationIdentity,
+    /// Where its keys stand, and what else an approval is bound to.
+    pub basis: &'a PlanBasis,
     pub generation: u64,
     pub desired: &'a [DesiredItem],
     /// Keys that are wanted but may not be written; they are left as they are.
@@ -125,18 +127,18 @@ struct Key<'a> {
 fn keys<'a>(input: &PlanInput<'a>) -> Result<BTreeMap<String, Key<'a>>, PlanError> {
     let mut keys: BTreeMap<String, Key<'a>> = BTreeMap::new();
     for absolute in input.ledger.keys() {
-        let relative = absolute.strip_prefix(&input.identity.prefix);
+        let relative = absolute.strip_prefix(&input.basis.identity.prefix);
         keys.insert(absolute.clone(), Key { relative, ..Key::default() });
     }
     for item in input.desired {
-        let key = keys.entry(input.identity.absolute(&item.key)).or_default();
+        let key = keys.entry(input.basis.identity.absolute(&item.key)).or_default();
         key.relative = Some(&item.key);
         if key.desired.replace(item).is_some() {
             return Err(PlanError::WantedTwice { key: item.key.clone() });
         }
     }
     for held in input.held {
-        let key = keys.entry(input.identity.absolute(held)).or_default();
+        let key = keys.entry(input.basis.identity.absolute(held)).or_default();
         key.relative = Some(held);
         key.held = true;
     }
@@ -191,6 +193,7 @@ impl Draft {
         let hash = plan_hash(input, &self.items, hasher);
         Plan {
             hash,
+            basis: Some(input.basis.clone()),
             counts: self.counts,
             items: self.items.into_iter().map(|draftee| draftee.item).collect(),
             owned: self.owned,
@@ -200,15 +203,17 @@ impl Draft {
     }
 }
 
-/// Over the sync, its settings, the plugin, the place and the changing items: no time, no generation, no unchanged row.
+/// Over the sync, its settings, the plugin, the place, the store's descent and the changing items: no time, no generation, no unchanged row.
 fn plan_hash(input: &PlanInput<'_>, items: &[Draftee], hasher: &dyn KeyedHasher) -> PlanHash {
+    let restore_epoch = input.basis.restore_epoch.to_be_bytes();
     let mut parts: Vec<&[u8]> = vec![
         b"plan",
         input.sync.as_bytes(),
         input.config_revision.as_bytes(),
         input.plugin_digest.as_bytes(),
-        input.identity.namespace.as_bytes(),
-        input.identity.prefix.as_bytes(),
+        input.basis.identity.namespace.as_bytes(),
+        input.basis.identity.prefix.as_bytes(),
+        &restore_epoch,
     ];
     for Draftee { item, seen } in items.iter().filter(|draftee| draftee.item.action.is_change()) {
         parts.extend([

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::caller::Caller;
-use super::guard::{GuardInput, guard};
+use super::guard::{GuardInput, guard, major};
 use super::halt::Halt;
 use super::observe::{Look, look};
 use super::plan::{HashKeyGone, KeyedHasher, PlanError, PlanInput, PlanPolicy, plan};
@@ -15,7 +15,7 @@ use crate::domain::id::{SyncUid, TenantUid};
 use crate::domain::name::SecretName;
 use crate::domain::sync::{
     Block, BlockReason, Deletion, DesiredItem, DesiredSecret, FailureClass, LedgerEntry, LeftOut, OnConflict, OnDrift,
-    Plan, RunEvent, mapping,
+    Plan, PlanBasis, RunEvent, mapping,
 };
 use crate::domain::{Code, KeyedHash};
 use crate::ports::sealer::{HashPurpose, TenantSealer};
@@ -94,16 +94,18 @@ impl Preparation<'_> {
         let place = Place::read(self.view, self.tenant, self.sync()).await?;
         let mut rows = ledger::read_all(self.view, self.tenant, self.sync()).await?;
         let abandoned = abandoned(&place, &identity, &mut rows);
+        let restore_epoch = sync_state::restore_epoch(self.view).await?;
         let applied = Applied::read(self.view, self.tenant, self.sync()).await?;
         let is_first_run = !self.removes && (applied.at.is_none() || abandoned.is_some());
         self.refuse_claimed(&checked, &identity).await?;
 
         let look = look(self.caller, &asked(&checked, &rows, &identity)).await?;
         self.steps.step(RunEvent::Observed { entries: look.observed.entries.len() as u64 });
-        let plan = self.plan(&checked, &identity, &look, (&rows, is_first_run)).await?;
+        let basis = self.basis(&identity, restore_epoch);
+        let plan = self.plan(&checked, &basis, &look, (&rows, is_first_run)).await?;
         self.steps.step(RunEvent::Planned { plan_hash: plan.hash.clone(), counts: plan.counts });
-        let restore_epoch = sync_state::restore_epoch(self.view).await?;
-        let block = self.guard(&plan, &place, &identity, restore_epoch);
+        let abandons = abandoned.as_ref().is_some_and(|(_, names)| !names.is_empty());
+        let block = self.guard(&plan, &place, &basis, abandons);
         Ok(Prepared {
             plan,
             left_out: left_out(&checked.skipped),
@@ -169,7 +171,7 @@ impl Preparation<'_> {
     async fn plan(
         &self,
         checked: &Checked,
-        identity: &DestinationIdentity,
+        basis: &PlanBasis,
         look: &Look,
         (rows, is_first_run): (&BTreeMap<String, LedgerEntry>, bool),
     ) -> Result<Plan, Halt> {
@@ -180,7 +182,7 @@ impl Preparation<'_> {
             sync: self.sync(),
             config_revision: &format!("{} {}", self.record.revision, open.revision),
             plugin_digest: open.digest,
-            identity,
+            basis,
             generation: self.generation,
             desired: &checked.items,
             held: &held,
@@ -216,22 +218,36 @@ impl Preparation<'_> {
         PlanPolicy { on_conflict: OnConflict::Stop, on_drift: OnDrift::Report, deletion: Deletion::Owned, ..policy }
     }
 
-    fn guard(&self, plan: &Plan, place: &Place, identity: &DestinationIdentity, restore_epoch: u64) -> Option<Block> {
+    fn basis(&self, identity: &DestinationIdentity, restore_epoch: u64) -> PlanBasis {
+        PlanBasis { identity: identity.clone(), plugin_major: major(&self.caller.open.plugin_version), restore_epoch }
+    }
+
+    fn guard(&self, plan: &Plan, place: &Place, basis: &PlanBasis, abandons: bool) -> Option<Block> {
         let before = place.identity.as_ref();
+        if self.removes {
+            return before.and_then(|before| stands_elsewhere(before, &basis.identity));
+        }
         let input = GuardInput {
             identity_before: before,
-            identity,
+            identity: &basis.identity,
             plugin_version_before: before.map(|_| place.plugin_version.as_str()),
             plugin_version: &self.caller.open.plugin_version,
-            store_restored: before.is_some() && place.restore_epoch != restore_epoch,
+            store_restored: before.is_some() && place.restore_epoch != basis.restore_epoch,
+            abandons,
         };
-        let block = guard(plan, &input)?;
-        if !self.removes {
-            return Some(block);
-        }
-        // That much is deleted is what was asked for; that it is deleted elsewhere is not.
-        block.reasons.contains(&BlockReason::DestinationChanged).then_some(block)
+        guard(plan, &input)
     }
+}
+
+/// What stands against a removal. That much is deleted is what was asked for; but keys that the settings no longer lead to
+/// would be given up, and not removed.
+fn stands_elsewhere(before: &DestinationIdentity, identity: &DestinationIdentity) -> Option<Block> {
+    let DestinationIdentity { namespace, prefix } = before;
+    let message = format!(
+        "the keys of this sync stand in `{namespace}` under `{prefix}`, where its settings no longer lead: set the destination \
+         back, or delete the sync without removing its secrets"
+    );
+    (before != identity).then(|| Block { reasons: vec![BlockReason::DestinationChanged], message })
 }
 
 /// Puts secrets in as an import will have written them.

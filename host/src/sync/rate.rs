@@ -57,10 +57,13 @@ impl Rates {
         buckets.entry(of).or_insert_with(|| TokenBucket::new(None, now)).throttled(retry_after, now);
     }
 
-    /// Forgets connections that are at rest and unthrottled, so that memory grows with work and not with what is stored.
+    /// Forgets connections that are at rest, unthrottled and owe nothing, so that memory grows with work and not with what is
+    /// stored.
     pub fn forget_idle(&self, now: Timestamp) {
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        buckets.retain(|_, bucket| bucket.lowered_per_s.is_some() || now.since(bucket.updated) < QUIET);
+        buckets.retain(|_, bucket| {
+            bucket.lowered_per_s.is_some() || !bucket.is_full(now) || now.since(bucket.updated) < QUIET
+        });
     }
 }
 
@@ -85,8 +88,25 @@ impl TokenBucket {
     }
 
     fn rate_per_s(&self) -> Option<f64> {
-        let hint_per_s = self.hint_per_s.filter(|rate| rate.is_finite() && *rate > 0.0);
-        self.lowered_per_s.or(hint_per_s)
+        self.lowered_per_s.or(self.sound_hint_per_s())
+    }
+
+    fn sound_hint_per_s(&self) -> Option<f64> {
+        self.hint_per_s.filter(|rate| rate.is_finite() && *rate > 0.0)
+    }
+
+    /// The tokens as they will be at this time, and as many as there can be.
+    fn filled(&self, rate: f64, now: Timestamp) -> (f64, f64) {
+        let capacity = rate.max(1.0);
+        (now.since(self.updated).as_secs_f64().mul_add(rate, self.tokens).min(capacity), capacity)
+    }
+
+    /// Whether a new bucket would hold no more.
+    fn is_full(&self, now: Timestamp) -> bool {
+        self.rate_per_s().is_none_or(|rate| {
+            let (tokens, capacity) = self.filled(rate, now);
+            tokens + 1e-9 >= capacity
+        })
     }
 
     fn take(&mut self, requests: u32, now: Timestamp) -> Result<(), Duration> {
@@ -94,12 +114,12 @@ impl TokenBucket {
             return Err(self.closed_until.since(now));
         }
         self.recover(now);
-        let elapsed = now.since(self.updated);
+        let rate = self.rate_per_s();
+        let filled = rate.map(|rate| (rate, self.filled(rate, now)));
         self.updated = self.updated.max(now);
-        let Some(rate) = self.rate_per_s() else { return Ok(()) };
+        let Some((rate, (tokens, capacity))) = filled else { return Ok(()) };
+        self.tokens = tokens;
         // A batch may be larger than the bucket: it waits for a full one and leaves a debt.
-        let capacity = rate.max(1.0);
-        self.tokens = elapsed.as_secs_f64().mul_add(rate, self.tokens).min(capacity);
         let needed = f64::from(requests).min(capacity);
         if self.tokens + 1e-9 >= needed {
             self.tokens -= f64::from(requests);
@@ -111,7 +131,9 @@ impl TokenBucket {
     fn throttled(&mut self, retry_after: Option<Duration>, now: Timestamp) {
         if self.lowered_per_s.is_none() || now.since(self.adjusted) >= ONE_WISH {
             let rate = self.rate_per_s().map_or(FIRST_RATE_PER_S, |rate| rate * LOWERED);
-            self.lowered_per_s = Some(rate.max(RATE_MIN_PER_S));
+            // A hint below the floor stays what it is: nobody asked for more.
+            let floor = self.sound_hint_per_s().map_or(RATE_MIN_PER_S, |hint| hint.min(RATE_MIN_PER_S));
+            self.lowered_per_s = Some(rate.max(floor));
             self.adjusted = now;
         }
         self.tokens = self.tokens.min(0.0);
@@ -208,6 +230,30 @@ mod tests {
         rates.throttled(two, None, at(0));
         rates.forget_idle(at(120_000));
         assert_eq!(rates.buckets.lock().expect("no panic").len(), 1, "what the vendor asked for is kept");
+    }
+
+    #[test]
+    fn a_vendor_that_throttles_is_never_asked_faster_than_before() {
+        for (hint, floor) in [(0.1, 0.1), (0.5, 0.5), (0.8, 0.5), (4.0, 0.5)] {
+            let mut bucket = TokenBucket::new(Some(hint), at(0));
+            for second in 0..10 {
+                bucket.throttled(None, at(second * 1_000));
+                assert!(bucket.rate_per_s().is_some_and(|rate| rate <= hint), "{bucket:?}");
+            }
+            assert_eq!(bucket.rate_per_s(), Some(floor));
+        }
+    }
+
+    #[test]
+    fn a_debt_is_not_forgotten_with_its_bucket() {
+        let rates = Rates::default();
+        let of = (TenantUid::from_bytes([1; 16]), ConnectionUid::from_bytes([1; 16]));
+        assert!(rates.take(of, Some(1.0), 1, at(0)).is_ok());
+        rates.charge(of, 100);
+        rates.forget_idle(at(60_000));
+        assert_eq!(rates.take(of, Some(1.0), 1, at(60_000)), Err(Duration::from_secs(41)));
+        rates.forget_idle(at(102_000));
+        assert!(rates.buckets.lock().expect("no panic").is_empty(), "it is paid");
     }
 
     #[test]

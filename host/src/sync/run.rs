@@ -150,13 +150,10 @@ impl Driver<'_> {
         self.carry_out(run, caller, &prepared, &earlier).await
     }
 
-    /// Deletes what is ours and still as we left it. What stands against that is not approved, but mended.
+    /// Deletes what is ours and still as we left it.
     async fn remove(&self, run: &mut Run, caller: &Caller<'_>) -> Result<Report, Halt> {
         let (prepared, earlier) = self.prepare(run, caller, Imports::default()).await?;
-        if let Some(block) = prepared.block.clone() {
-            self.journal.write_plan(run, &prepared, None).await?;
-            return Err(Halt::failed(FailureClass::Configuration, Code::PlanBlocked, block.message));
-        }
+        self.refuse_blocked_removal(run, &prepared).await?;
         self.interrupt.check()?;
         let mut report = self.carry_out(run, caller, &prepared, &earlier).await?;
         if report.tally.worst().is_none()
@@ -200,6 +197,7 @@ impl Driver<'_> {
     /// Lets a plan pass that nothing stands against, or that somebody approved; else the run ends with it.
     async fn approve(&self, run: &mut Run, prepared: &Prepared) -> Result<(), Halt> {
         let (tenant, plan) = (self.lease.tenant, &prepared.plan);
+        self.refuse_blocked_removal(run, prepared).await?;
         let view = self.inner.core.records.view().await?;
         let given = view.get::<Approval>(&sync_state::approval_key(tenant, self.lease.sync)).await?;
         if let Some(approval) = given {
@@ -216,13 +214,23 @@ impl Driver<'_> {
         }
         let Some(block) = prepared.block.clone() else { return Ok(()) };
         let stored = runs::plan(&view, tenant, run.uid).await?;
-        if run.approval.is_some() && stored.is_some_and(|approved| plan.is_part_of(&approved)) {
+        let is_left_of =
+            |(approval, stored): (&Approval, Plan)| approval.plan_hash == stored.hash && plan.is_part_of(&stored);
+        if run.approval.as_ref().zip(stored).is_some_and(is_left_of) {
             return Ok(());
         }
         run.approval = None;
         run.blocked = Some(block.clone());
         self.journal.write_plan(run, prepared, None).await?;
         Err(Halt::Blocked(Box::new((plan.clone(), block))))
+    }
+
+    /// What stands against a removal is not approved, but mended.
+    async fn refuse_blocked_removal(&self, run: &mut Run, prepared: &Prepared) -> Result<(), Halt> {
+        let Some(block) = prepared.block.clone().filter(|_| self.removes(run)) else { return Ok(()) };
+        run.blocked = Some(block.clone());
+        self.journal.write_plan(run, prepared, None).await?;
+        Err(Halt::failed(FailureClass::Configuration, Code::PlanBlocked, block.message))
     }
 
     async fn carry_out(

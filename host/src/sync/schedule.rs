@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::breaker::Breakers;
 use super::engine::EngineOptions;
+use super::rest::Rests;
 use crate::domain::id::{ConnectionUid, FolderUid, SyncUid, TenantUid};
 use crate::domain::name::FOLDER_DEPTH_MAX;
 use crate::domain::sync::Trigger;
@@ -17,7 +18,7 @@ use crate::service::syncs::trigger::{self, Pace};
 use crate::transact;
 
 const PAGE: usize = 1_000;
-/// Syncs that begin at one folder.
+/// Syncs that begin at one folder, or that use one connection.
 const SYNCS_MAX: usize = 10_000;
 
 /// Carries every marker of a changed folder to the syncs that it touches. A crash in between repeats a trigger; nothing is
@@ -33,7 +34,12 @@ pub(super) async fn fan_out(core: &Core) -> Result<()> {
             match carry(core, marker).await {
                 // The tenant is gone: so are its syncs.
                 Err(error) if error.code() == Code::NotFound => drop_marker(core, marker).await?,
-                other => other?,
+                Err(error) if error.code() == Code::Unavailable => return Err(error),
+                // The marker stays, and nobody else waits for it.
+                Err(error) => {
+                    tracing::error!(error.code = %error.code(), "a change of a folder cannot be carried to its syncs");
+                }
+                Ok(()) => {}
             }
         }
     }
@@ -44,7 +50,7 @@ async fn carry(core: &Core, marker: &Key) -> Result<()> {
     transact!(core.records, |tx| {
         if tx.get_clear(marker).await?.is_some() {
             for sync in touched(tx.view(), tenant, folder).await? {
-                raise(core, tenant, sync).await?;
+                or_skip(sync, raise(core, tenant, sync).await)?;
             }
             tx.delete(marker);
         }
@@ -86,7 +92,7 @@ async fn touched(view: &View, tenant: TenantUid, changed: FolderUid) -> Result<B
         for _ in 0..FOLDER_DEPTH_MAX {
             let Some(ancestor) = above else { break };
             for sync in syncs::selecting(view, tenant, ancestor, SYNCS_MAX).await? {
-                let record = syncs::read(view, tenant, sync).await?;
+                let record = or_skip(sync, syncs::read(view, tenant, sync).await)?;
                 if record.is_some_and(|record| record.spec.source.recursive) {
                     found.insert(sync);
                 }
@@ -95,6 +101,17 @@ async fn touched(view: &View, tenant: TenantUid, changed: FolderUid) -> Result<B
         }
     }
     Ok(found)
+}
+
+/// What of one sync does not open keeps no other one from running.
+fn or_skip<T: Default>(sync: SyncUid, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Err(error) if error.code() == Code::RecordUnreadable => {
+            tracing::error!(sync.uid = %sync, "a sync cannot be told of a change: what is stored of it does not open");
+            Ok(T::default())
+        }
+        other => other,
+    }
 }
 
 async fn parent_of(view: &View, tenant: TenantUid, folder: FolderUid) -> Result<Option<FolderUid>> {
@@ -129,10 +146,20 @@ impl Load {
         self.running.len() >= self.options.runs_max
     }
 
-    fn has_room_for(&self, tenant: TenantUid, connection: ConnectionUid) -> bool {
+    fn has_room_for_tenant(&self, tenant: TenantUid) -> bool {
         self.per_tenant.get(&tenant).copied().unwrap_or_default() < self.options.runs_per_tenant_max
-            && self.per_connection.get(&connection).copied().unwrap_or_default() < self.options.runs_per_connection_max
     }
+
+    fn has_room_for_connection(&self, connection: ConnectionUid) -> bool {
+        self.per_connection.get(&connection).copied().unwrap_or_default() < self.options.runs_per_connection_max
+    }
+}
+
+/// What keeps syncs from beginning although they are due.
+#[derive(Clone, Copy)]
+pub(super) struct Waits<'a> {
+    pub(super) breakers: &'a Breakers,
+    pub(super) rests: &'a Rests,
 }
 
 /// What begins now, and how long until something else is due.
@@ -151,8 +178,8 @@ impl Chosen {
 }
 
 /// Round robin over tenants, so that one with many due syncs does not keep the others waiting; within a tenant whoever
-/// waits longest. Nothing begins on a connection whose vendor does not answer.
-pub(super) async fn choose(view: &View, load: &mut Load, breakers: &Breakers, now: Timestamp) -> Result<Chosen> {
+/// waits longest. Nothing begins on a connection whose vendor does not answer. What is beyond a limit is not even read.
+pub(super) async fn choose(view: &View, load: &mut Load, waits: Waits<'_>, now: Timestamp) -> Result<Chosen> {
     let mut chosen = Chosen::default();
     let mut waiting: BTreeMap<TenantUid, Vec<Due>> = BTreeMap::new();
     let mut after = None;
@@ -165,8 +192,9 @@ pub(super) async fn choose(view: &View, load: &mut Load, breakers: &Breakers, no
                 continue;
             }
             chosen.pending += 1;
-            if due.at > now {
-                chosen.look_again(due.at.since(now));
+            let at = waits.rests.until(due.sync).map_or(due.at, |until| until.max(due.at));
+            if at > now {
+                chosen.look_again(at.since(now));
             } else {
                 waiting.entry(due.tenant).or_default().push(due);
             }
@@ -185,10 +213,14 @@ pub(super) async fn choose(view: &View, load: &mut Load, breakers: &Breakers, no
         if load.is_full() {
             break;
         }
+        // The end of a run lets the engine look again.
+        if !load.has_room_for_tenant(tenant) {
+            continue;
+        }
         let Some(due) = dues.pop_front() else { continue };
         let connection = connection_of(view, &due).await?;
-        if load.has_room_for(tenant, connection) {
-            match admit(view, breakers, (&due, connection), now).await? {
+        if load.has_room_for_connection(connection) {
+            match admit(view, waits.breakers, (&due, connection), now).await? {
                 Ok(()) => {
                     load.take(due.sync, tenant, connection);
                     chosen.begin.push((due, connection));
@@ -196,10 +228,23 @@ pub(super) async fn choose(view: &View, load: &mut Load, breakers: &Breakers, no
                 }
                 Err(until) => chosen.look_again(until.since(now)),
             }
+        } else {
+            leave_out(view, (tenant, connection), &mut dues).await?;
         }
         queues.push_back((tenant, dues));
     }
     Ok(chosen)
+}
+
+/// Takes the syncs of a connection that is at its limit out of a queue: the index names them, and none of them is opened.
+async fn leave_out(
+    view: &View,
+    (tenant, connection): (TenantUid, ConnectionUid),
+    dues: &mut VecDeque<Due>,
+) -> Result<()> {
+    let using: HashSet<SyncUid> = syncs::using(view, tenant, connection, SYNCS_MAX).await?.into_iter().collect();
+    dues.retain(|due| !using.contains(&due.sync));
+    Ok(())
 }
 
 /// Whether the breaker lets a sync begin, which it may do for who asks.
@@ -213,8 +258,8 @@ async fn admit(
     match breakers.admit(of, due.sync, false, now) {
         Ok(()) => Ok(Ok(())),
         Err(_) => {
-            let wanted = Wanted::read(view, due.tenant, due.sync).await?;
-            let is_asked = wanted.pending.is_some_and(|pending| pending.at_once);
+            let wanted = unless_unreadable(Wanted::read(view, due.tenant, due.sync).await)?;
+            let is_asked = wanted.and_then(|wanted| wanted.pending).is_some_and(|pending| pending.at_once);
             Ok(breakers.admit(of, due.sync, is_asked, now))
         }
     }
@@ -222,9 +267,15 @@ async fn admit(
 
 /// The connection that a due sync uses. One that cannot be read is run all the same: the run tells what is wrong.
 async fn connection_of(view: &View, due: &Due) -> Result<ConnectionUid> {
-    match syncs::read(view, due.tenant, due.sync).await {
-        Ok(record) => Ok(record.map_or(ConnectionUid::from_bytes([0; 16]), |record| record.connection)),
+    let record = unless_unreadable(syncs::read(view, due.tenant, due.sync).await)?.flatten();
+    Ok(record.map_or(ConnectionUid::from_bytes([0; 16]), |record| record.connection))
+}
+
+/// What was read; `None` where it cannot be, which is no other tenant's trouble. Only a store that fails is everybody's.
+fn unless_unreadable<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
         Err(error) if error.code() == Code::Unavailable => Err(error),
-        Err(_) => Ok(ConnectionUid::from_bytes([0; 16])),
+        Err(_) => Ok(None),
     }
 }

@@ -9,6 +9,7 @@ mod ground;
 mod import;
 mod interrupt;
 mod remove;
+mod schedule;
 mod trigger;
 mod vendor;
 mod world;

@@ -1,6 +1,6 @@
 //! A plan: what a run would do, by name and keyed hash, never by value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LedgerEntry;
 use crate::domain::KeyedHash;
-use crate::domain::destination::Precondition;
+use crate::domain::destination::{DestinationIdentity, Precondition};
 use crate::domain::time::Timestamp;
 
 /// What is done with one key.
@@ -258,11 +258,25 @@ impl PlanCounts {
     }
 }
 
+/// What a plan rests on beside its items.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanBasis {
+    pub identity: DestinationIdentity,
+    /// `None`: the plugin's version is none.
+    pub plugin_major: Option<u64>,
+    /// How often the store had come from a backup.
+    pub restore_epoch: u64,
+}
+
 /// What a run would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     pub hash: PlanHash,
+    /// `None` for an import, which nobody approves, and for a plan that was stored before this was.
+    #[serde(default)]
+    pub basis: Option<PlanBasis>,
     pub counts: PlanCounts,
     /// Every key that is not simply unchanged, in the order of their absolute names.
     pub items: Vec<PlanItem>,
@@ -282,11 +296,18 @@ impl Plan {
         self.ledger.is_empty() && !self.items.iter().any(|item| item.action.is_change())
     }
 
-    /// Whether each change of this plan stands in `approved` as well: what is left of an approved run after a crash.
+    /// Whether each write of this plan stands in `approved` as well, and both rest on the same: what is left of an approved
+    /// run after a crash. What was not shown as somebody else's is not overwritten as such.
     #[must_use]
     pub fn is_part_of(&self, approved: &Self) -> bool {
-        let known: std::collections::HashSet<_> = approved.items.iter().map(|item| &item.fingerprint).collect();
-        self.items.iter().filter(|item| item.action.is_write()).all(|item| known.contains(&item.fingerprint))
+        let known: HashMap<&PlanHash, Action> =
+            approved.items.iter().map(|item| (&item.fingerprint, item.action)).collect();
+        let was_shown = |item: &PlanItem| match known.get(&item.fingerprint) {
+            None => false,
+            Some(shown) => item.action != Action::Conflict || *shown == Action::Conflict,
+        };
+        let rests_on_the_same = self.basis.is_some() && self.basis == approved.basis;
+        rests_on_the_same && self.items.iter().filter(|item| item.action.is_write()).all(was_shown)
     }
 }
 

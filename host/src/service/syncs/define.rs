@@ -9,7 +9,7 @@ use crate::domain::name::Slug;
 use crate::domain::sync::{SyncSpec, Trigger, mapping};
 use crate::domain::{Code, Error, Expected, Result, Violation};
 use crate::records::sync_state::{self, Wanted};
-use crate::records::syncs::{self, Pause, SyncRecord};
+use crate::records::syncs::{self, Pause, Removal, SyncRecord};
 use crate::records::{Transaction, View};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
@@ -159,7 +159,9 @@ impl Syncs {
         let now = self.core.clock.now();
         let moved = transact!(self.core.records, |tx| {
             let before = for_update(&mut tx, ctx, slug, expected).await?;
-            refuse_going(&before)?;
+            if activity != Activity::Stays || !rests_half_removed(&mut tx, ctx.tenant(), &before).await? {
+                refuse_going(&before)?;
+            }
             let mut present = before.spec.clone();
             follow_source(tx.view(), ctx.tenant(), &before, &mut present.source).await?;
             let spec = SyncSpec { id: slug.clone(), ..change(present) };
@@ -179,8 +181,8 @@ impl Syncs {
             };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
             trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
-            let cause = (Trigger::Definition, trigger::Pace::Debounced);
-            trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
+            let pace = if after.removal.is_some() { trigger::Pace::AtOnce } else { trigger::Pace::Debounced };
+            trigger::raise(&mut tx, ctx.tenant(), &after, (Trigger::Definition, pace), now).await?;
             if activity == Activity::Pauses {
                 sync_state::delete_due(&mut tx, ctx.tenant(), after.uid);
             }
@@ -293,7 +295,16 @@ pub(super) async fn for_update(
     Ok(found.value)
 }
 
-/// A sync whose secrets are being removed can be run again and deleted again, nothing else.
+/// Whether the removal of a sync's secrets has stopped: then a change may mend what it met, and it goes on with the change.
+async fn rests_half_removed(tx: &mut Transaction, tenant: TenantUid, record: &SyncRecord) -> Result<bool> {
+    if record.removal != Some(Removal::RemoveSecrets) {
+        return Ok(false);
+    }
+    let wanted = Wanted::read_for_update(tx, tenant, record.uid).await?;
+    Ok(wanted.running.is_none() && wanted.pending.is_none())
+}
+
+/// A sync whose secrets are being removed can be run again and deleted again, nothing else while that is under way.
 fn refuse_going(record: &SyncRecord) -> Result<()> {
     match record.removal {
         None => Ok(()),

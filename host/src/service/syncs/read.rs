@@ -120,7 +120,11 @@ impl Syncs {
         after: u64,
     ) -> Result<(Vec<(u64, RunStep)>, bool)> {
         ctx.require(Scope::SyncsRead)?;
-        let record = found(&self.core.records.view().await?, ctx.tenant(), slug).await?.value;
+        let view = self.core.records.view().await?;
+        let record = found(&view, ctx.tenant(), slug).await?.value;
+        // Nothing is watched on behalf of who asks for runs that are none.
+        runs::read(&view, ctx.tenant(), record.uid, run).await?.ok_or_else(|| Error::not_found("run"))?;
+        drop(view);
         let mut changes = self.core.records.store().watch(runs::log(ctx.tenant(), run).as_bytes());
         loop {
             changes.borrow_and_update();

@@ -29,7 +29,7 @@ impl Syncs {
         let by = ctx.principal().name.clone();
         transact!(self.core.records, |tx| {
             let before = for_update(&mut tx, ctx, slug, expected).await?;
-            let wrote = Place::read(tx.view(), ctx.tenant(), before.uid).await?.identity.is_some();
+            let wrote = Place::read_for_update(&mut tx, ctx.tenant(), before.uid).await?.identity.is_some();
             // Where nothing was ever written there is nothing to delete, and nobody to ask.
             let removal = if wrote { removal } else { Removal::KeepSecrets };
             let after = SyncRecord { removal: Some(removal), modified_at: now, ..before.clone() };

@@ -212,7 +212,8 @@ impl Import<'_> {
         let owned = self.ledger.values().filter(|entry| entry.owned.is_some()).count() as u64;
         let desired = self.source.values().filter(|secret| secret.value.is_some()).count() as u64;
         let hash = self.hash(&items, hasher);
-        ImportPlan { plan: Plan { hash, counts, items, owned, desired, ledger: BTreeMap::new() }, writes }
+        let plan = Plan { hash, basis: None, counts, items, owned, desired, ledger: BTreeMap::new() };
+        ImportPlan { plan, writes }
     }
 
     fn item(&self, key: &str, (action, reason): (Action, Reason), value: &str, hasher: &dyn KeyedHasher) -> PlanItem {

@@ -12,7 +12,7 @@ use crate::domain::KeyedHash;
 use crate::domain::destination::{Attributes, DestinationIdentity, ObservedEntry, ObservedValue, Precondition};
 use crate::domain::id::{Digest, SyncUid};
 use crate::domain::sync::{
-    Action, Deletion, DesiredItem, Intent, IntentOperation, LedgerEntry, OnConflict, OnDrift, Owned, Plan,
+    Action, Deletion, DesiredItem, Intent, IntentOperation, LedgerEntry, OnConflict, OnDrift, Owned, Plan, PlanBasis,
 };
 
 /// A hasher without a secret: good enough to tell equal from different.
@@ -73,6 +73,10 @@ pub(crate) fn sync_uid() -> SyncUid {
 
 pub(crate) fn identity() -> DestinationIdentity {
     DestinationIdentity { namespace: "test:place".to_owned(), prefix: "/app/".to_owned() }
+}
+
+pub(crate) fn basis() -> PlanBasis {
+    PlanBasis { identity: identity(), plugin_major: Some(1), restore_epoch: 0 }
 }
 
 pub(crate) fn policy() -> PlanPolicy {
@@ -166,7 +170,7 @@ impl World {
             sync: sync_uid(),
             config_revision: "revision",
             plugin_digest: Digest::from_bytes([3; 32]),
-            identity: &identity(),
+            basis: &basis(),
             generation: 2,
             desired,
             held: &BTreeSet::new(),

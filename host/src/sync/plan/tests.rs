@@ -237,12 +237,12 @@ fn a_held_key_is_neither_written_nor_deleted() {
         there: There::Open { value: 1, version: 1 },
     });
     let (observed, ledger, held) = (world.observed(), world.ledger(), BTreeSet::from([key(0)]));
-    let identity = identity();
+    let basis = basis();
     let input = PlanInput {
         sync: sync_uid(),
         config_revision: "revision",
         plugin_digest: Digest::from_bytes([3; 32]),
-        identity: &identity,
+        basis: &basis,
         generation: 2,
         desired: &[],
         held: &held,
@@ -282,14 +282,14 @@ fn contradictions_stop_the_planner() {
     let (mut desired, mut observed) = (world.desired(), world.observed());
     twice(&mut desired);
     let ledger = BTreeMap::new();
-    let identity = identity();
+    let basis = basis();
     let held = BTreeSet::new();
     let check = |desired: &[DesiredItem], observed: &Observed, ledger: &BTreeMap<String, LedgerEntry>| {
         let input = PlanInput {
             sync: sync_uid(),
             config_revision: "revision",
             plugin_digest: Digest::from_bytes([3; 32]),
-            identity: &identity,
+            basis: &basis,
             generation: 2,
             desired,
             held: &held,

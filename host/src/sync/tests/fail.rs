@@ -336,3 +336,20 @@ async fn two_syncs_do_not_write_one_key() {
     assert!(failure.message.contains("`s`") && failure.message.contains("K001"), "{}", failure.message);
     assert!(world.vendor.take_writes().is_empty(), "the check fails closed");
 }
+
+#[tokio::test]
+async fn a_listing_ends_the_run_before_it_fills_the_memory() {
+    let world = World::new().await;
+    world.set_many(1).await;
+    world.sync(|_| ()).await;
+    for number in 0..16 {
+        world.vendor.put(&format!("FOREIGN{number:02}"), &"x".repeat((4 << 20) - 64));
+    }
+    let run = world.run().await.run;
+    assert_eq!(run.failure, None, "so much is still borne");
+    world.vendor.put("FOREIGN99", &"x".repeat(1 << 20));
+    let run = world.run().await.run;
+    let failure = run.failure.expect("a failure");
+    assert_eq!(failure.code, "plugin_contract_broken");
+    assert!(failure.message.contains("64 MiB"), "{}", failure.message);
+}

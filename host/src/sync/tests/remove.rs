@@ -1,11 +1,18 @@
 //! Deleting syncs, with and without what they wrote.
 
+use std::sync::Arc;
+
+use super::ground::AttendedStore;
 use super::vendor::{Trouble, reported};
 use super::world::{World, slug, values};
-use crate::domain::Code;
+use crate::domain::destination::DestinationIdentity;
 use crate::domain::plugin::ReportedKind;
-use crate::domain::sync::{RunState, SyncState};
-use crate::records::syncs::Removal;
+use crate::domain::sync::{BlockReason, Run, RunState, SyncState};
+use crate::domain::{Code, Expected, Result};
+use crate::records::sync_state::Place;
+use crate::records::syncs::{self, Removal};
+use crate::service::syncs::Syncs;
+use crate::transact;
 
 #[tokio::test]
 async fn a_deleted_sync_leaves_the_destination_and_nothing_of_itself() {
@@ -113,4 +120,101 @@ async fn what_was_never_written_needs_no_vendor_to_be_removed() {
     let wanted = world.syncs.remove_secrets(&world.ctx, &slug("s")).await.expect("a run");
     world.engine.run_due().await.expect("a store");
     assert_eq!(world.run_view(&wanted).await.run.state, RunState::Succeeded);
+}
+
+/// A sync that wrote two keys, and whose settings lead elsewhere by now.
+async fn moved() -> World {
+    let world = World::new().await;
+    world.set_many(2).await;
+    world.sync(|_| ()).await;
+    world.run().await;
+    world.vendor.move_to("test:other-place");
+    world.vendor.put("K000", "theirs");
+    world
+}
+
+async fn assert_nothing_was_given_up(world: &World, run: &Run) {
+    let failure = run.failure.as_ref().expect("a failure");
+    assert_eq!((run.state, failure.code.as_str()), (RunState::Failed, "plan_blocked"), "{failure:?}");
+    assert!(failure.message.contains("`test:place` under `/app/`"), "{}", failure.message);
+    assert_eq!(run.blocked.as_ref().expect("a block").reasons, [BlockReason::DestinationChanged]);
+    assert_eq!(world.vendor.values(), values(&[("K000", "theirs")]));
+    assert_eq!(world.owned(&world.view().await).await, ["/app/K000", "/app/K001"]);
+}
+
+#[tokio::test]
+async fn keys_that_stand_elsewhere_are_not_taken_for_removed() {
+    let world = moved().await;
+    world.delete(Removal::RemoveSecrets).await;
+    let run = world.view().await.last_run.expect("a run");
+    assert_nothing_was_given_up(&world, &run).await;
+    let approved = world.run_approved(run.plan_hash).await.run;
+    assert_nothing_was_given_up(&world, &approved).await;
+
+    // Set back, the removal goes on.
+    world.vendor.move_to("test:place");
+    world.change(|_| ()).await;
+    world.engine.run_due().await.expect("a store");
+    assert!(world.vendor.values().is_empty());
+    assert_eq!(world.syncs.read(&world.ctx, &slug("s")).await.expect_err("it is gone").code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn keys_that_stand_elsewhere_can_be_left() {
+    let world = moved().await;
+    world.delete(Removal::RemoveSecrets).await;
+    world.delete(Removal::KeepSecrets).await;
+    assert_eq!(world.syncs.read(&world.ctx, &slug("s")).await.expect_err("it is gone").code(), Code::NotFound);
+    world.vendor.move_to("test:place");
+    assert_eq!(world.vendor.values().len(), 2);
+}
+
+#[tokio::test]
+async fn a_removal_that_leaves_the_sync_takes_no_keys_elsewhere_for_removed() {
+    let world = moved().await;
+    for _ in 0..2 {
+        let wanted = world.syncs.remove_secrets(&world.ctx, &slug("s")).await.expect("a run");
+        world.engine.run_due().await.expect("a store");
+        assert_nothing_was_given_up(&world, &world.run_view(&wanted).await.run).await;
+    }
+    world.vendor.move_to("test:place");
+    world.syncs.remove_secrets(&world.ctx, &slug("s")).await.expect("a run");
+    world.engine.run_due().await.expect("a store");
+    assert!(world.vendor.values().is_empty());
+}
+
+#[tokio::test]
+async fn a_sync_changes_only_while_its_removal_rests() {
+    let world = moved().await;
+    world.syncs.delete(&world.ctx, &slug("s"), Removal::RemoveSecrets, &Expected::Any).await.expect("a sync");
+    let change = |spec| spec;
+    let refused = world.syncs.update(&world.ctx, &slug("s"), &change, &Expected::Any).await;
+    assert_eq!(refused.expect_err("the removal is wanted").code(), Code::WrongState);
+    world.engine.run_due().await.expect("a store");
+    world.syncs.update(&world.ctx, &slug("s"), &change, &Expected::Any).await.expect("the removal has stopped");
+    let refused = world.syncs.pause(&world.ctx, &slug("s")).await;
+    assert_eq!(refused.expect_err("a removal does not pause").code(), Code::WrongState);
+}
+
+#[tokio::test]
+async fn a_first_write_right_before_the_deletion_is_not_overlooked() {
+    let world = World::new().await;
+    let sync = world.sync(|_| ()).await.record.uid;
+    let (records, tenant) = (world.core.records.clone(), world.ctx.tenant());
+    let attended = AttendedStore::over(&world.store);
+    attended.before_next_commit(async move {
+        let identity = DestinationIdentity { namespace: "test:place".to_owned(), prefix: "/app/".to_owned() };
+        let place = Place { identity: Some(identity), ..Place::default() };
+        let wrote: Result<()> = async {
+            transact!(records, |tx| place.write(&mut tx, tenant, sync).await?);
+            Ok(())
+        }
+        .await;
+        wrote.expect("a store");
+    });
+    let syncs = Syncs::new(world.core_over(Arc::clone(&attended) as _), Arc::clone(&world.destination) as _);
+    syncs.delete(&world.ctx, &slug("s"), Removal::RemoveSecrets, &Expected::Any).await.expect("a sync");
+    let view = world.core.records.view().await.expect("a store");
+    let record = syncs::read(&view, tenant, sync).await.expect("a store").expect("a sync on its way out");
+    assert_eq!(record.removal, Some(Removal::RemoveSecrets));
 }

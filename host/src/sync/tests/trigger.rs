@@ -1,10 +1,15 @@
 //! What starts a run, and how many.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::ground::AttendedStore;
 use super::world::{World, place, slug, values};
+use crate::domain::Code;
+use crate::domain::id::RunUid;
 use crate::domain::sync::{RunState, SyncState, Trigger};
 use crate::service::folders::Contents;
+use crate::service::syncs::Syncs;
 
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -121,7 +126,7 @@ async fn a_paused_sync_rests_and_catches_up() {
     world.engine.run_due().await.expect("a store");
     assert_eq!(world.pass(QUIET).await, 0);
     let refused = world.syncs.run(&world.ctx, &slug("s"), None).await.expect_err("it is paused");
-    assert_eq!(refused.code(), crate::domain::Code::WrongState);
+    assert_eq!(refused.code(), Code::WrongState);
     world.syncs.resume(&world.ctx, &slug("s")).await.expect("a sync");
     assert_eq!(world.pass(QUIET).await, 1);
     assert_eq!(world.vendor.value("K000").as_deref(), Some("changed"));
@@ -178,4 +183,15 @@ async fn the_engine_wakes_by_itself() {
     handle.stop().await;
     assert_eq!(world.run_view(&run).await.run.state, RunState::Succeeded);
     assert_eq!(world.vendor.values().len(), 3);
+}
+
+#[tokio::test]
+async fn a_run_that_is_none_is_not_followed() {
+    let world = World::new().await;
+    world.sync(|_| ()).await;
+    let attended = AttendedStore::over(&world.store);
+    let syncs = Syncs::new(world.core_over(Arc::clone(&attended) as _), Arc::clone(&world.destination) as _);
+    let followed = syncs.follow_run(&world.ctx, &slug("s"), RunUid::generate(), 0).await;
+    assert_eq!(followed.expect_err("no such run").code(), Code::NotFound);
+    assert_eq!(attended.watches(), 0);
 }

@@ -45,6 +45,8 @@ pub(super) enum Trouble {
 #[derive(Default)]
 struct State {
     keys: BTreeMap<String, Kept>,
+    /// What is kept in other namespaces.
+    elsewhere: BTreeMap<String, BTreeMap<String, Kept>>,
     next_version: u64,
     namespace: String,
     reads: SyncReads,
@@ -138,10 +140,12 @@ impl Vendor {
         self.state().invalid.clear();
     }
 
+    /// From now on the plugin names this namespace, and leads to what is kept there.
     pub(super) fn move_to(&self, namespace: &str) {
-        let mut state = self.state();
-        state.namespace = namespace.to_owned();
-        state.keys.clear();
+        let state = &mut *self.state();
+        let there = state.elsewhere.remove(namespace).unwrap_or_default();
+        let here = std::mem::replace(&mut state.keys, there);
+        state.elsewhere.insert(std::mem::replace(&mut state.namespace, namespace.to_owned()), here);
     }
 
     pub(super) fn hide_versions(&self) {

@@ -18,12 +18,12 @@ use crate::domain::sync::{Plan, PlanHash, Run, RunFailure, RunState, SyncSpec};
 use crate::domain::{Code, Expected, Result};
 use crate::ports::clock::Clock;
 use crate::ports::egress::{EgressAuth, EgressScope};
-use crate::ports::kv::KvStore;
+use crate::ports::kv::{Batch, KvStore};
 use crate::ports::meter::NoMeter;
 use crate::ports::plugin::ConnectionView;
 use crate::ports::sealer::SystemSealer;
 use crate::records::syncs::Removal;
-use crate::records::{Records, Transaction, ledger};
+use crate::records::{Key, Records, Transaction, ledger};
 use crate::service::context::{Core, TenantCtx};
 use crate::service::destinations::Target;
 use crate::service::destinations::{Destinations, OpenDestination};
@@ -157,6 +157,21 @@ impl World {
         self.engine = engine(self.core.clone(), &self.destination).await;
         self.syncs = Syncs::new(self.core.clone(), Arc::clone(&self.destination) as _);
         self.syncs.plan_with(Arc::new(self.engine.clone()));
+    }
+
+    /// The same ground over another store, which leads to the same rows.
+    pub(super) fn core_over(&self, store: Arc<dyn KvStore>) -> Core {
+        ground(&store, &self.system, &self.clock, &self.vendor)
+    }
+
+    pub(super) async fn another_tenant(&self) -> TenantUid {
+        tenant(&self.core).await.tenant()
+    }
+
+    /// Leaves a row that nobody can open.
+    pub(super) async fn spoil(&self, key: &Key) {
+        let put = vec![(key.as_bytes().to_vec(), b"no envelope".to_vec())];
+        self.store.commit(Batch { put, ..Batch::default() }).await.expect("a store");
     }
 
     pub(super) async fn set(&self, path: &str, name: &str, value: &str) {
