@@ -4,12 +4,16 @@
 
 mod api_access;
 mod api_configs;
+mod api_environments;
+mod api_folders;
 mod api_frame;
 mod api_idempotency;
 mod api_integrations;
 mod api_plugins;
+mod api_secrets;
 mod api_syncs;
 mod api_tenants;
+mod api_walkthrough;
 mod authz_coverage;
 mod bench;
 mod captured_log;

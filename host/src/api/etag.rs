@@ -44,7 +44,7 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
     }
 }
 
-/// The versions that a change is meant for, from `If-Match`.
+/// The versions that a change is meant for, from `If-Match`, or that it is meant for none, from `If-None-Match: *`.
 #[derive(Debug)]
 pub(crate) struct IfMatch(pub(crate) Expected);
 
@@ -52,6 +52,9 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if parts.headers.get_all(IF_NONE_MATCH).iter().any(|header| header.as_bytes().trim_ascii() == b"*") {
+            return Ok(Self(Expected::Absent));
+        }
         let mut tags = Vec::new();
         for header in parts.headers.get_all(IF_MATCH) {
             let text = header.to_str().map_err(|_| malformed())?;
@@ -95,12 +98,18 @@ pub(crate) fn is_unchanged(request: &HeaderMap, response: &Response) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     async fn expected(header: Option<&str>) -> Result<Expected, Problem> {
+        read(header.map(|header| (IF_MATCH, header))).await
+    }
+
+    async fn read(header: Option<(HeaderName, &str)>) -> Result<Expected, Problem> {
         let mut request = http::Request::get("/");
-        if let Some(header) = header {
-            request = request.header(IF_MATCH, header);
+        if let Some((name, header)) = header {
+            request = request.header(name, header);
         }
         let (mut parts, ()) = request.body(()).expect("it is a request").into_parts();
         Ok(IfMatch::from_request_parts(&mut parts, &()).await?.0)
@@ -119,6 +128,9 @@ mod tests {
         }
         for header in ["a", "\"a", "'a'"] {
             assert!(expected(Some(header)).await.is_err(), "{header}");
+        }
+        for (header, expect) in [("*", Expected::Absent), (" * ", Expected::Absent), ("\"a\"", Expected::Any)] {
+            assert_eq!(read(Some((IF_NONE_MATCH, header))).await.expect("it is well formed"), expect, "{header}");
         }
     }
 

@@ -13,8 +13,9 @@ use crate::service::cursors::Cursors;
 pub(crate) const PAGE_SIZE_DEFAULT: usize = 50;
 /// Items of a page at most.
 pub(crate) const PAGE_SIZE_MAX: usize = 500;
-/// The longest token: a cursor is a store key, and a key holds at most a few names.
-const TOKEN_CHARACTERS_MAX: usize = 4096;
+/// The longest token: a cursor is a store key of a few names, or the path of the deepest folder and the name of a secret,
+/// which come to less than 6,000 characters.
+const TOKEN_CHARACTERS_MAX: usize = 8192;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]

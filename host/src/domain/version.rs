@@ -56,6 +56,8 @@ pub enum Expected {
     Any,
     /// One of these, as they were shown.
     OneOf(Vec<String>),
+    /// None: the resource must not be there yet (`If-None-Match: *`, RFC 9110 section 13.1.2).
+    Absent,
 }
 
 impl Expected {
@@ -67,7 +69,9 @@ impl Expected {
         match self {
             Self::Any => Ok(()),
             Self::OneOf(shown) if shown.contains(&present.to_string()) => Ok(()),
-            Self::OneOf(_) => Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title())),
+            Self::OneOf(_) | Self::Absent => {
+                Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()))
+            }
         }
     }
 }
@@ -83,5 +87,6 @@ mod tests {
         assert!(Expected::OneOf(vec!["x".into(), present.to_string()]).check(present).is_ok());
         let refused = Expected::OneOf(vec![Version::from_bytes([8; 16]).to_string()]).check(present);
         assert_eq!(refused.expect_err("another version").code(), Code::PreconditionFailed);
+        assert_eq!(Expected::Absent.check(present).expect_err("it is there").code(), Code::PreconditionFailed);
     }
 }

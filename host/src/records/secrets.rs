@@ -212,6 +212,15 @@ pub async fn list(
     Ok(found)
 }
 
+/// How many secrets a folder has.
+///
+/// # Errors
+/// `unavailable` when the store fails.
+pub async fn count(view: &View, tenant: TenantUid, folder: FolderUid) -> Result<usize> {
+    let prefix = Key::new(tenant, Kind::SecretByName).uid(folder.as_bytes());
+    Ok(view.keys(&prefix).await?.len())
+}
+
 /// Writes a new secret with its first value. The name must have been looked up with [`find_for_update`].
 ///
 /// # Errors
@@ -225,10 +234,11 @@ pub async fn insert(
     tx.put_clear(&by_name(tenant, overview.folder, &overview.name), overview.uid.as_bytes());
     tx.put_clear(&folders::members_key(tenant, overview.folder), overview.uid.as_bytes());
     located::note(tx, tenant, overview.uid.as_bytes());
-    write(tx, tenant, overview, Some(value)).await
+    write(tx, tenant, overview, Some(value)).await.map(|_| ())
 }
 
-/// Writes an overview and, where given, the value of its newest version; values beyond the kept versions go.
+/// Writes an overview and, where given, the value of its newest version; versions beyond the kept ones go. Answers the
+/// overview as it is kept.
 ///
 /// # Errors
 /// As [`Transaction::put`].
@@ -237,7 +247,7 @@ pub async fn write(
     tenant: TenantUid,
     overview: &SecretOverview,
     value: Option<&Secret<String>>,
-) -> Result<()> {
+) -> Result<SecretOverview> {
     let mut kept = overview.clone();
     let excess = kept.versions.len().saturating_sub(VERSIONS_KEPT_MAX);
     for version in kept.versions.drain(..excess) {
@@ -246,7 +256,8 @@ pub async fn write(
     if let Some(value) = value {
         tx.put(&value_key(tenant, kept.uid, kept.version()), &SecretValue(value.clone())).await?;
     }
-    tx.put(&overview_key(tenant, kept.uid), &kept).await
+    tx.put(&overview_key(tenant, kept.uid), &kept).await?;
+    Ok(kept)
 }
 
 /// Moves the index entry of a secret to another name, or to another folder; the new place must have been found free with

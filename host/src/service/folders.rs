@@ -9,7 +9,7 @@ use super::resolve::{Resolver, Unresolved, folder_at};
 use crate::domain::access::Scope;
 use crate::domain::id::{EnvironmentUid, FolderUid, TenantUid};
 use crate::domain::name::{FolderName, FolderPath, Slug};
-use crate::domain::{Code, Error, Result, Timestamp};
+use crate::domain::{Code, Error, Expected, Result, Timestamp, Version};
 use crate::records::environments::Environment;
 use crate::records::folders::{self, Folder};
 use crate::records::{Transaction, View, environments, secrets};
@@ -132,12 +132,19 @@ impl Folders {
     /// Gives a folder another name.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found`, `already_exists`, `wrong_state` for the root.
-    pub async fn rename(&self, ctx: &TenantCtx, place: &Place, name: &FolderName) -> Result<Folder> {
+    /// `scope_missing`, `not_found`, `already_exists`, `wrong_state` for the root, `precondition_failed`.
+    pub async fn rename(
+        &self,
+        ctx: &TenantCtx,
+        place: &Place,
+        name: &FolderName,
+        expected: &Expected,
+    ) -> Result<Folder> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         let renamed = transact!(self.core.records, |tx| {
-            let folder = self.named(&tx, ctx, place).await?;
+            let folder = self.named(&mut tx, ctx, place).await?;
+            expected.check(Version::of(&folder))?;
             let renamed = rename(&mut tx, ctx, folder, name, now).await?;
             audit::record(&mut tx, ctx, now, "folders.update", place.path.to_string()).await?;
             renamed
@@ -168,12 +175,13 @@ impl Folders {
         Ok(renamed)
     }
 
-    async fn named(&self, tx: &Transaction, ctx: &TenantCtx, place: &Place) -> Result<Folder> {
+    /// The folder at a place, which must stand still until commit.
+    async fn named(&self, tx: &mut Transaction, ctx: &TenantCtx, place: &Place) -> Result<Folder> {
         if place.path.segments().is_empty() {
             return Err(is_root());
         }
         let (_, uid) = folder_at(tx.view(), ctx.tenant(), &place.environment, &place.path).await?;
-        folders::read(tx.view(), ctx.tenant(), uid).await?.ok_or_else(|| Error::not_found("folder"))
+        tx.get::<Folder>(&folders::key(ctx.tenant(), uid)).await?.ok_or_else(|| Error::not_found("folder"))
     }
 }
 

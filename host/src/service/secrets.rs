@@ -136,6 +136,8 @@ pub struct Listing {
     /// Also what the folders import.
     pub imports: bool,
     pub options: ReadOptions,
+    /// Whether to count the secrets of all pages.
+    pub count: bool,
     /// Where the page before ended.
     pub after: Option<Position>,
     /// At most so many.
@@ -155,6 +157,8 @@ pub struct SecretPage {
     pub secrets: Vec<SecretRead>,
     /// Where the next page begins, where there is one.
     pub next: Option<Position>,
+    /// How many there are on all pages, where that was asked for.
+    pub total: Option<u64>,
 }
 
 /// Secrets of a tenant.

@@ -213,7 +213,7 @@ async fn replace_in(
     tags.extend(by.cloned());
     let updated = SecretOverview { tags, modified_at: now, ..found };
     folders::mark_dirty(tx, ctx.tenant(), updated.folder);
-    secrets::write(tx, ctx.tenant(), &updated, None).await
+    secrets::write(tx, ctx.tenant(), &updated, None).await.map(|_| ())
 }
 
 /// Makes the tags that a secret carries known, where they are not yet.

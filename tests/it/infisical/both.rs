@@ -160,7 +160,7 @@ async fn an_import_that_is_taken_away_in_one_is_gone_in_the_other() {
     let [a, b] = ids().await.try_into().expect("both are there");
     project.owner().put(&native, &only("/b")).await.expect(200);
     project.owner().get(&format!("/api/v1/secret-imports/{a}")).await.infisical_error(404, "NotFound");
-    assert_eq!(ids().await, [b.clone()]);
+    assert_eq!(ids().await, std::slice::from_ref(&b));
     project.delete(&format!("/api/v1/secret-imports/{b}"), &json!({"path": "/"})).await.expect(200);
     assert_eq!(project.owner().get(&native).await.expect(200).json["imports"], json!([]));
 }

@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 use crate::api::auth::Authorized;
 use crate::api::auth::scopes::{SecretsRead, SecretsWrite};
 use crate::api::dto::{Created, Done};
-use crate::api::etag::Tagged;
+use crate::api::etag::{IfMatch, Tagged};
 use crate::api::extract::{Json, Path, Query};
 use crate::api::fields::{Fields, Read, read};
 use crate::api::page::Page;
@@ -18,6 +18,7 @@ use crate::api::state::ApiState;
 use crate::domain::name::{FolderName, FolderPath, Slug};
 use crate::domain::{Version, Versioned};
 use crate::records::folders::Folder;
+use crate::service::folders::imports::version;
 use crate::service::folders::{Contents, IMPORTS_MAX, Place};
 
 pub(crate) fn routes() -> Routes {
@@ -76,7 +77,9 @@ struct FolderPatch {
 
 impl Read for FolderPatch {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        Some(Self { name: fields.required("name", read::name::<FolderName>)? })
+        let name = fields.required("name", read::name::<FolderName>);
+        fields.ignore(&["uid", "createdAt", "modifiedAt"]);
+        Some(Self { name: name? })
     }
 }
 
@@ -187,7 +190,8 @@ async fn create(
     tag = "folders", security(("bearer" = ["secrets:write"])), request_body = FolderPatchSchema,
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("environment" = String, Path, description = "The environment's slug"),
-        ("path" = String, Query, description = "The folder", example = "/app/db")),
+        ("path" = String, Query, description = "The folder", example = "/app/db"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for")),
     responses((status = 200, description = "The folder", body = FolderOut),
         (status = 409, description = "The name is taken, or the folder is a root")))]
 async fn rename(
@@ -195,9 +199,11 @@ async fn rename(
     ctx: Authorized<SecretsWrite>,
     Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
+    IfMatch(expected): IfMatch,
     Json(patch): Json<FolderPatch>,
 ) -> Result<Tagged<FolderOut>, Problem> {
-    Ok(tagged(state.services.folders.rename(&ctx, &place(environment, query.path), &patch.name).await?))
+    let place = place(environment, query.path);
+    Ok(tagged(state.services.folders.rename(&ctx, &place, &patch.name, &expected).await?))
 }
 
 /// Delete a folder that is empty.
@@ -205,15 +211,18 @@ async fn rename(
     operation_id = "folders.delete", tag = "folders", security(("bearer" = ["secrets:write"])),
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("environment" = String, Path, description = "The environment's slug"),
-        ("path" = String, Query, description = "The folder", example = "/app/db")),
+        ("path" = String, Query, description = "The folder", example = "/app/db"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the deletion is meant for")),
     responses((status = 204, description = "It is gone"), (status = 409, description = "It is not empty")))]
 async fn delete(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
     Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
+    IfMatch(expected): IfMatch,
 ) -> Result<Done, Problem> {
-    state.services.folders.delete(&ctx, &place(environment, query.path), Contents::Refused).await?;
+    let place = place(environment, query.path);
+    state.services.folders.delete(&ctx, &place, Contents::Refused, &expected).await?;
     Ok(Done)
 }
 
@@ -232,7 +241,7 @@ async fn imports(
 ) -> Result<Tagged<ImportsBody>, Problem> {
     let found = state.services.folders.imports(&ctx, &place(environment, query.path)).await?;
     let found: Vec<Place> = found.iter().map(|import| import.imported.place()).collect();
-    Ok(Tagged::by_content(body(&found)))
+    Ok(tagged_imports(&found))
 }
 
 /// Replace what a folder imports.
@@ -240,20 +249,23 @@ async fn imports(
     tag = "folders", security(("bearer" = ["secrets:write"])), request_body = ImportsBody,
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("environment" = String, Path, description = "The environment's slug"),
-        ("path" = Option<String>, Query, description = "The folder; by default the root", example = "/app")),
+        ("path" = Option<String>, Query, description = "The folder; by default the root", example = "/app"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for")),
     responses((status = 200, description = "The imports", body = ImportsBody)))]
 async fn set_imports(
     State(state): State<ApiState>,
     ctx: Authorized<SecretsWrite>,
     Path(environment): Path<Slug>,
     Query(query): Query<PathQuery>,
+    IfMatch(expected): IfMatch,
     Json(Imports(imports)): Json<Imports>,
 ) -> Result<Tagged<ImportsBody>, Problem> {
-    state.services.folders.set_imports(&ctx, &place(environment, query.path), &imports).await?;
-    Ok(Tagged::by_content(body(&imports)))
+    state.services.folders.set_imports(&ctx, &place(environment, query.path), &imports, &expected).await?;
+    Ok(tagged_imports(&imports))
 }
 
-fn body(imports: &[Place]) -> ImportsBody {
+fn tagged_imports(imports: &[Place]) -> Tagged<ImportsBody> {
     let shown = |place: &Place| ImportBody { environment: place.environment.to_string(), path: place.path.to_string() };
-    ImportsBody { imports: imports.iter().map(shown).collect() }
+    let body = ImportsBody { imports: imports.iter().map(shown).collect() };
+    Tagged::stored(Versioned { version: version(imports), value: body })
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::routes;
 
 use crate::api::auth::Authorized;
@@ -28,6 +28,9 @@ use body::{Batch, BatchOut, BatchSchema, ListSecrets, OneSecret, SecretChangeSch
 pub(crate) fn routes() -> Routes {
     Routes::new().add(routes!(list)).add(routes!(batch)).add(routes!(read_one, set, delete))
 }
+
+/// What of a name is encoded in a path: all but the unreserved characters (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The rest of a path: folders and name.
 struct SecretPath {
@@ -75,6 +78,7 @@ async fn list(
         recursive: query.recursive,
         imports: query.imports,
         options: ReadOptions { values: query.values, expand: query.expand, version: None },
+        count: query.paging.count,
         after,
         limit: query.paging.size,
     };
@@ -83,7 +87,7 @@ async fn list(
     Ok(axum::Json(Page {
         items: page.secrets.iter().map(SecretOut::from).collect(),
         next_page_token: next.map(|cursor| cursors.seal(&bound, &cursor)).unwrap_or_default(),
-        total_count: None,
+        total_count: page.total,
     }))
 }
 
@@ -119,9 +123,14 @@ async fn read_one(
     ctx: Authorized<SecretsRead>,
     Paths(environment, secret): Paths<Slug, SecretPath>,
     Query(OneSecret(options)): Query<OneSecret>,
-) -> Result<Tagged<SecretDetail>, Problem> {
+) -> Result<Response, Problem> {
     let place = Place { environment, path: secret.path };
-    Ok(tagged(&state.services.secrets.read(&ctx, &place, &secret.name, options).await?))
+    let read = state.services.secrets.read(&ctx, &place, &secret.name, options).await?;
+    if options.expand {
+        // The value changes with what it refers to, of which the secret's own tag tells nothing.
+        return Ok(axum::Json(SecretDetail::from(&read)).into_response());
+    }
+    Ok(tagged(&read).into_response())
 }
 
 /// Set a secret; missing folders are made, and what is left out stays as it is.
@@ -131,7 +140,8 @@ async fn read_one(
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("environment" = String, Path, description = "The environment's slug"),
         ("secret" = String, Path, description = "Folder path and name", example = "app/db/DATABASE_URL"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for")),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only where there is no such secret yet")),
     responses((status = 201, description = "It was made", body = SecretDetail),
         (status = 200, description = "It was changed, or was so already", body = SecretDetail)))]
 async fn set(
@@ -151,7 +161,7 @@ async fn set(
     }
     let folder = place.path.to_string();
     let folder = folder.trim_end_matches('/');
-    let name = utf8_percent_encode(secret.name.as_str(), NON_ALPHANUMERIC);
+    let name = utf8_percent_encode(secret.name.as_str(), RESERVED);
     let location = format!("/v1/tenants/{}/environments/{}/secrets{folder}/{name}", ctx.slug(), place.environment);
     Ok(Created { location, resource }.into_response())
 }

@@ -5,7 +5,7 @@ use crate::domain::access::Scope;
 use crate::domain::error::violation;
 use crate::domain::id::{FolderUid, ImportUid, TenantUid};
 use crate::domain::name::{FolderPath, Slug};
-use crate::domain::{Code, Error, Result, Timestamp, Violation};
+use crate::domain::{Code, Error, Expected, Result, Timestamp, Version, Violation};
 use crate::records::folders::{self, FolderImport, FolderImports};
 use crate::records::{Transaction, View};
 use crate::service::audit;
@@ -60,13 +60,22 @@ impl Folders {
     /// Replaces what a folder imports.
     ///
     /// # Errors
-    /// `scope_missing`, `not_found` for the folder, `invalid_request` naming every import that does not exist or is the
-    /// folder itself.
-    pub async fn set_imports(&self, ctx: &TenantCtx, place: &Place, imports: &[Place]) -> Result<()> {
+    /// `scope_missing`, `not_found` for the folder, `precondition_failed`, `invalid_request` naming every import that does
+    /// not exist or is the folder itself.
+    pub async fn set_imports(
+        &self,
+        ctx: &TenantCtx,
+        place: &Place,
+        imports: &[Place],
+        expected: &Expected,
+    ) -> Result<()> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         transact!(self.core.records, |tx| {
             let (_, folder) = folder_at(tx.view(), ctx.tenant(), &place.environment, &place.path).await?;
+            let present: Vec<Place> =
+                shown(tx.view(), ctx.tenant(), folder).await?.iter().map(|import| import.imported.place()).collect();
+            expected.check(version(&present))?;
             let found = import_targets(&tx, ctx.tenant(), folder, imports).await?;
             write(&mut tx, ctx, folder, &FolderImports(found), now).await?;
         });
@@ -134,6 +143,13 @@ impl Folders {
         });
         Ok(deleted)
     }
+}
+
+/// The version of what a folder imports: of what is shown of it, since that changes with the names of other folders.
+#[must_use]
+pub fn version(imports: &[Place]) -> Version {
+    let shown = |import: &Place| (import.environment.to_string(), import.path.to_string());
+    Version::of(&imports.iter().map(shown).collect::<Vec<_>>())
 }
 
 fn missing() -> Error {

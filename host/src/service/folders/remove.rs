@@ -3,7 +3,7 @@
 use super::{Contents, Folders, Place, require_empty};
 use crate::domain::access::Scope;
 use crate::domain::id::{FolderUid, TenantUid};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Expected, Result, Version};
 use crate::records::folders::{self, Folder};
 use crate::records::{Transaction, secrets};
 use crate::service::audit;
@@ -16,12 +16,19 @@ impl Folders {
     ///
     /// # Errors
     /// `scope_missing`, `not_found`, `in_use` where it must be empty and is not, `wrong_state` for the root,
-    /// `invalid_request` where more goes with it than one transaction takes.
-    pub async fn delete(&self, ctx: &TenantCtx, place: &Place, contents: Contents) -> Result<Folder> {
+    /// `invalid_request` where more goes with it than one transaction takes, `precondition_failed`.
+    pub async fn delete(
+        &self,
+        ctx: &TenantCtx,
+        place: &Place,
+        contents: Contents,
+        expected: &Expected,
+    ) -> Result<Folder> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         let deleted = transact!(self.core.records, |tx| {
-            let folder = self.named(&tx, ctx, place).await?;
+            let folder = self.named(&mut tx, ctx, place).await?;
+            expected.check(Version::of(&folder))?;
             match contents {
                 Contents::Refused => require_empty(&tx, ctx.tenant(), folder.uid, &place.path).await?,
                 Contents::Removed => empty(&mut tx, ctx.tenant(), folder.uid).await?,

@@ -62,7 +62,8 @@ impl Secrets {
         let (_, root) = folder_at(&view, ctx.tenant(), &listing.place.environment, &listing.place.path).await?;
         let mut resolver = Resolver::new(&view, ctx.tenant(), Unresolved::Fail);
         let folders = if listing.recursive { resolver.tree(root).await? } else { vec![root] };
-        let mut page = SecretPage { secrets: Vec::new(), next: None };
+        let total = if listing.count { Some(count(&view, ctx, &folders, listing.imports).await?) } else { None };
+        let mut page = SecretPage { secrets: Vec::new(), next: None, total };
         for folder in folders {
             let (_, path) = folders::path_of(&view, ctx.tenant(), folder).await?;
             let after = match &listing.after {
@@ -122,6 +123,18 @@ fn require_present(found: &SecretOverview, version: u64) -> Result<()> {
     }
     let detail = "references are followed in the present version only; leave out `version` or `expand`";
     Err(Error::invalid(vec![Violation::new("?expand", violation::NOT_SUPPORTED, detail)]))
+}
+
+async fn count(view: &View, ctx: &TenantCtx, folders: &[FolderUid], imports: bool) -> Result<u64> {
+    let mut total = 0;
+    for folder in folders {
+        total += if imports {
+            Resolver::new(view, ctx.tenant(), Unresolved::Fail).overviews(*folder).await?.len()
+        } else {
+            secrets::count(view, ctx.tenant(), *folder).await?
+        };
+    }
+    u64::try_from(total).map_err(Error::internal)
 }
 
 fn cut(page: &mut SecretPage, limit: usize) {

@@ -12,7 +12,7 @@ use crate::domain::id::{FolderUid, IdentityUid, SecretUid, TenantUid};
 use crate::domain::name::{SecretName, Slug};
 use crate::domain::{Code, Error, Expected, Patch, Result, Secret, Timestamp, Version, Violation};
 use crate::records::secrets::{SecretHints, SecretOverview, SecretVersion};
-use crate::records::{Transaction, folders as folder_records, secrets};
+use crate::records::{Transaction, environments, folders as folder_records, secrets};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
 use crate::service::folders::{Place, ensure, hold};
@@ -39,7 +39,7 @@ impl Secrets {
         if !violations.is_empty() {
             return Err(Error::invalid(violations));
         }
-        let mut written = self.apply(ctx, &place.environment, &[set], &[]).await?;
+        let mut written = self.apply(ctx, &place.environment, (&[set], |_| String::new()), &[]).await?;
         written.pop().ok_or_else(|| Error::internal("a batch of one wrote nothing"))
     }
 
@@ -59,7 +59,7 @@ impl Secrets {
         if !violations.is_empty() {
             return Err(Error::invalid(violations));
         }
-        self.apply(ctx, environment, sets, deletes).await
+        self.apply(ctx, environment, (sets, |index| format!("/set/{index}")), deletes).await
     }
 
     /// Makes, changes, renames and deletes secrets one step after another, all steps or none. What comes back tells of each that
@@ -108,21 +108,30 @@ impl Secrets {
         Ok(())
     }
 
+    /// `pointer` tells where in the request a set stands.
     async fn apply(
         &self,
         ctx: &TenantCtx,
         environment: &Slug,
-        sets: &[BatchSet],
+        (sets, pointer): (&[BatchSet], fn(usize) -> String),
         deletes: &[BatchDelete],
     ) -> Result<Vec<Written>> {
         ctx.require(Scope::SecretsWrite)?;
         let now = self.core.clock.now();
         let written = transact!(self.core.records, |tx| {
             let mut work = Writing::new(&mut tx, ctx, now);
-            work.delete_all(environment, deletes).await?;
+            let absent = work.delete_all(environment, deletes).await?;
+            let mut violations = Vec::new();
             let mut written = Vec::with_capacity(sets.len());
-            for set in sets {
-                written.push(work.set(environment, set).await?);
+            for (index, set) in sets.iter().enumerate() {
+                match work.set(environment, set).await {
+                    Ok(one) => written.push(one),
+                    Err(error) => violations.extend(below(&pointer(index), error)?),
+                }
+            }
+            violations.extend(absent);
+            if !violations.is_empty() {
+                return Err(Error::invalid(violations));
             }
             work.finish();
             written
@@ -194,7 +203,7 @@ impl<'a> Writing<'a> {
     ) -> Result<(SecretOverview, Effect)> {
         let found = secrets::find_for_update(self.tx, self.tenant, folder, name).await?;
         let (overview, effect) = match found {
-            None if *expected != Expected::Any => {
+            None if matches!(expected, Expected::OneOf(_)) => {
                 return Err(Error::new(Code::PreconditionFailed, Code::PreconditionFailed.title()));
             }
             Some(found) if expected.check(Version::of(&found)).is_err() => {
@@ -303,9 +312,9 @@ impl<'a> Writing<'a> {
             updated.versions.push(self.version(found.version() + 1));
         }
         updated.modified_at = self.now;
-        secrets::write(self.tx, self.tenant, &updated, value).await?;
-        self.audit("secrets.update", &updated).await?;
-        Ok((updated, Effect::Updated))
+        let kept = secrets::write(self.tx, self.tenant, &updated, value).await?;
+        self.audit("secrets.update", &kept).await?;
+        Ok((kept, Effect::Updated))
     }
 
     async fn attach_tags(&mut self, overview: &SecretOverview) -> Result<()> {
@@ -355,7 +364,10 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    async fn delete_all(&mut self, environment: &Slug, deletes: &[BatchDelete]) -> Result<()> {
+    /// Answers a violation for each that is not there.
+    async fn delete_all(&mut self, environment: &Slug, deletes: &[BatchDelete]) -> Result<Vec<Violation>> {
+        let found = environments::find(self.tx.view(), self.tenant, environment).await?;
+        found.ok_or_else(|| Error::not_found("environment"))?;
         let mut violations = Vec::new();
         for (index, delete) in deletes.iter().enumerate() {
             if !self.delete(environment, delete).await? {
@@ -363,7 +375,7 @@ impl<'a> Writing<'a> {
                 violations.push(Violation::new(pointer, violation::UNKNOWN_REFERENCE, "there is no such secret"));
             }
         }
-        if violations.is_empty() { Ok(()) } else { Err(Error::invalid(violations)) }
+        Ok(violations)
     }
 
     async fn delete(&mut self, environment: &Slug, delete: &BatchDelete) -> Result<bool> {
@@ -391,6 +403,17 @@ impl<'a> Writing<'a> {
             folder_records::mark_dirty(self.tx, self.tenant, *folder);
         }
     }
+}
+
+/// The violations of a part of a request, as they stand in the whole; any other failure stays what it is.
+fn below(pointer: &str, error: Error) -> Result<Vec<Violation>> {
+    if error.violations().is_empty() {
+        return Err(error);
+    }
+    let moved = |violation: &Violation| {
+        Violation::new(format!("{pointer}{}", violation.pointer), violation.code, violation.detail.clone())
+    };
+    Ok(error.violations().iter().map(moved).collect())
 }
 
 pub(super) fn taken(name: &SecretName) -> Error {

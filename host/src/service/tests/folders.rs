@@ -1,7 +1,7 @@
 //! Deleting folders while something else happens to what is in them.
 
 use super::ground::{House, place, set};
-use crate::domain::Code;
+use crate::domain::{Code, Expected};
 use crate::records::Kind;
 use crate::service::context::TenantCtx;
 use crate::service::folders::{Contents, Folders, IMPORTS_MAX};
@@ -17,7 +17,7 @@ async fn a_secret_that_is_moved_away_while_its_folder_is_deleted_stays() {
         let places = (&place("/from"), &place("/to"));
         services.secrets.relocate(&ctx, places, &[moved], false).await.expect("it is there");
     });
-    let deleted = house.services.folders.delete(&house.ctx, &place("/from"), Contents::Removed).await;
+    let deleted = house.services.folders.delete(&house.ctx, &place("/from"), Contents::Removed, &Expected::Any).await;
     deleted.expect("a folder");
     assert_eq!(house.value("/to", "MOVED").await.as_deref(), Some("1"));
     assert_eq!(house.rows(Kind::SecretValue).await, 1);
@@ -31,7 +31,7 @@ async fn a_version_that_is_written_while_the_folder_is_deleted_goes_with_it() {
     house.store.before_next_commit(async move {
         set(&services, &ctx, "/from/below", "A", "2").await;
     });
-    let deleted = house.services.folders.delete(&house.ctx, &place("/from"), Contents::Removed).await;
+    let deleted = house.services.folders.delete(&house.ctx, &place("/from"), Contents::Removed, &Expected::Any).await;
     deleted.expect("a folder");
     for kind in [Kind::SecretOverview, Kind::SecretByName, Kind::SecretValue] {
         assert_eq!(house.rows(kind).await, 0, "{kind:?}");
@@ -45,9 +45,9 @@ async fn a_folder_that_is_renamed_while_it_is_deleted_stays_under_its_new_name()
     let (services, ctx) = (house.services.clone(), house.ctx.clone());
     house.store.before_next_commit(async move {
         let name = "kept".parse().expect("a name");
-        services.folders.rename(&ctx, &place("/from"), &name).await.expect("a folder");
+        services.folders.rename(&ctx, &place("/from"), &name, &Expected::Any).await.expect("a folder");
     });
-    let deleted = house.services.folders.delete(&house.ctx, &place("/from"), Contents::Removed).await;
+    let deleted = house.services.folders.delete(&house.ctx, &place("/from"), Contents::Removed, &Expected::Any).await;
     assert_eq!(deleted.expect_err("it is gone from there").code(), Code::NotFound);
     assert_eq!(house.value("/kept", "A").await.as_deref(), Some("1"));
 }
@@ -65,7 +65,7 @@ async fn imports_of_folders_that_are_gone_take_no_room() {
         house.set("/lib/deep", "A", "1").await;
         import(folders, ctx, ("/app", "/lib/deep")).await;
         import(folders, ctx, ("/lib/deep", "/lib")).await;
-        folders.delete(ctx, &place("/lib"), Contents::Removed).await.expect("a folder");
+        folders.delete(ctx, &place("/lib"), Contents::Removed, &Expected::Any).await.expect("a folder");
     }
     assert!(folders.imports(ctx, &place("/app")).await.expect("a folder").is_empty());
     for kind in [Kind::FolderImport, Kind::FolderImports, Kind::FolderImportedBy] {
@@ -82,12 +82,12 @@ async fn a_folder_that_is_imported_while_it_is_deleted_leaves_no_import() {
     let (folders, ctx) = (house.services.folders.clone(), house.ctx.clone());
     house.store.before_next_commit(async move { import(&folders, &ctx, ("/app", "/lib")).await });
     let folders = &house.services.folders;
-    folders.delete(&house.ctx, &place("/lib"), Contents::Refused).await.expect("a folder");
+    folders.delete(&house.ctx, &place("/lib"), Contents::Refused, &Expected::Any).await.expect("a folder");
     assert_eq!(house.rows(Kind::FolderImports).await, 0);
 
     let (deleting, ctx) = (folders.clone(), house.ctx.clone());
     house.store.before_next_commit(async move {
-        deleting.delete(&ctx, &place("/old"), Contents::Refused).await.expect("a folder");
+        deleting.delete(&ctx, &place("/old"), Contents::Refused, &Expected::Any).await.expect("a folder");
     });
     let refused = folders.add_import(&house.ctx, &place("/app"), &place("/old")).await.expect_err("it is gone");
     assert_eq!(refused.code(), Code::NotFound);

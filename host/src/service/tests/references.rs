@@ -16,7 +16,7 @@ async fn with_repeated(house: &House, holders: usize) {
 
 fn listing(limit: usize, values: bool, expand: bool) -> Listing {
     let options = ReadOptions { values, expand, version: None };
-    Listing { place: place("/"), recursive: false, imports: false, options, after: None, limit }
+    Listing { place: place("/"), recursive: false, imports: false, options, count: false, after: None, limit }
 }
 
 #[tokio::test]

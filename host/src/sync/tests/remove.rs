@@ -199,6 +199,7 @@ async fn a_sync_changes_only_while_its_removal_rests() {
 #[tokio::test]
 async fn a_first_write_right_before_the_deletion_is_not_overlooked() {
     let world = World::new().await;
+    world.set_many(1).await;
     let sync = world.sync(|_| ()).await.record.uid;
     let (records, tenant) = (world.core.records.clone(), world.ctx.tenant());
     let attended = AttendedStore::over(&world.store);

@@ -70,6 +70,7 @@ const fn limits(runs: usize, per_tenant: usize, per_connection: usize) -> Engine
 #[tokio::test]
 async fn limits_hold_for_all_for_a_tenant_and_for_a_connection() {
     let world = World::new().await;
+    world.set_many(1).await;
     let pattern = world.sync(|_| ()).await.record;
     let (one, two) = (world.ctx.tenant(), world.another_tenant().await);
     for tenant in [one, two] {
@@ -107,6 +108,7 @@ async fn limits_hold_for_all_for_a_tenant_and_for_a_connection() {
 #[tokio::test]
 async fn what_is_beyond_a_limit_is_not_even_read() {
     let world = World::new().await;
+    world.set_many(1).await;
     let pattern = world.sync(|_| ()).await.record;
     let tenant = world.ctx.tenant();
     let (busy, idle) = (connection(tenant, 1), connection(tenant, 2));

@@ -5,13 +5,23 @@ use std::time::Duration;
 
 use super::ground::AttendedStore;
 use super::world::{World, place, slug, values};
-use crate::domain::Code;
 use crate::domain::id::RunUid;
 use crate::domain::sync::{RunState, SyncState, Trigger};
-use crate::service::folders::Contents;
+use crate::domain::{Code, Expected};
+use crate::service::folders::{Contents, Place};
 use crate::service::syncs::Syncs;
 
 const QUIET: Duration = Duration::from_secs(3);
+
+/// Lets the folder of the sync import another one.
+async fn import_shared(world: &World) {
+    let (from, imports) = (place("prod", "/app"), [place("lib", "/shared")]);
+    world.folders().set_imports(&world.ctx, &from, &imports, &Expected::Any).await.expect("imports");
+}
+
+async fn delete(world: &World, place: &Place, contents: Contents) {
+    world.folders().delete(&world.ctx, place, contents, &Expected::Any).await.expect("a folder");
+}
 
 #[tokio::test]
 async fn a_new_sync_waits_to_be_asked() {
@@ -61,7 +71,7 @@ async fn changes_reach_syncs_through_imports_references_and_from_below() {
     world.set_in("lib", "/shared", "BASE", "base-1").await;
     world.set("/app", "OWN", "${lib.shared.BASE}/own").await;
     world.set("/app/deep/er", "LEAF", "leaf-1").await;
-    world.folders().set_imports(&world.ctx, &place("prod", "/app"), &[place("lib", "/shared")]).await.expect("imports");
+    import_shared(&world).await;
     world.sync(|spec| spec.source.recursive = true).await;
     world.run().await;
     let expected = values(&[("BASE", "base-1"), ("LEAF", "leaf-1"), ("OWN", "base-1/own")]);
@@ -80,11 +90,11 @@ async fn a_deleted_import_reaches_the_syncs_of_the_folder_that_imported_it() {
     let world = World::new().await;
     world.set("/app", "OWN", "own").await;
     world.set_in("lib", "/shared", "BASE", "base").await;
-    world.folders().set_imports(&world.ctx, &place("prod", "/app"), &[place("lib", "/shared")]).await.expect("imports");
+    import_shared(&world).await;
     world.sync(|_| ()).await;
     world.run().await;
     assert_eq!(world.vendor.values(), values(&[("BASE", "base"), ("OWN", "own")]));
-    world.folders().delete(&world.ctx, &place("lib", "/shared"), Contents::Removed).await.expect("a folder");
+    delete(&world, &place("lib", "/shared"), Contents::Removed).await;
     world.engine.run_due().await.expect("a store");
     assert_eq!(world.pass(QUIET).await, 1);
     assert_eq!(world.vendor.values(), values(&[("OWN", "own")]));
@@ -140,7 +150,7 @@ async fn a_vanished_source_pauses_the_sync_and_empties_nothing() {
     world.run().await;
     world.unset("/app", "K000").await;
     world.unset("/app", "K001").await;
-    world.folders().delete(&world.ctx, &place("prod", "/app"), Contents::Refused).await.expect("an empty folder");
+    delete(&world, &place("prod", "/app"), Contents::Refused).await;
     world.engine.run_due().await.expect("a store");
     world.pass(QUIET).await;
     assert_eq!(world.view().await.state, SyncState::Paused);
@@ -155,7 +165,7 @@ async fn a_renamed_source_is_followed() {
     world.sync(|_| ()).await;
     world.run().await;
     let name = "application".parse().expect("a name");
-    world.folders().rename(&world.ctx, &place("prod", "/app"), &name).await.expect("a folder");
+    world.folders().rename(&world.ctx, &place("prod", "/app"), &name, &Expected::Any).await.expect("a folder");
     world.engine.run_due().await.expect("a store");
     world.pass(QUIET).await;
     let view = world.view().await;
@@ -188,6 +198,7 @@ async fn the_engine_wakes_by_itself() {
 #[tokio::test]
 async fn a_run_that_is_none_is_not_followed() {
     let world = World::new().await;
+    world.set_many(1).await;
     world.sync(|_| ()).await;
     let attended = AttendedStore::over(&world.store);
     let syncs = Syncs::new(world.core_over(Arc::clone(&attended) as _), Arc::clone(&world.destination) as _);

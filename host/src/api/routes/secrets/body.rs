@@ -9,9 +9,9 @@ use crate::api::dto::Revealed;
 use crate::api::fields::{Fields, Read, read};
 use crate::api::page::Paging;
 use crate::api::routes::folders::PATH_RULE;
-use crate::domain::Expected;
 use crate::domain::error::violation;
 use crate::domain::name::{FolderPath, SecretName, Slug, Tag};
+use crate::domain::{Expected, Patch};
 use crate::service::secrets::{
     BATCH_MAX, BatchDelete, BatchSet, Effect, METADATA_MAX, ReadOptions, SecretChange, SecretRead, TAGS_MAX,
     VALUE_BYTES_MAX, Written,
@@ -36,10 +36,20 @@ pub(crate) struct SecretChangeSchema {
 impl Read for SecretChange {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let value = fields.optional("value", read::secret(VALUE_BYTES_MAX));
-        let comment = fields.optional("comment", read::text(2_000));
-        let tags = fields.optional("tags", read::list(TAGS_MAX, read::name::<Tag>));
-        let metadata = fields.optional("metadata", read::map(METADATA_MAX, read::text(2_000)));
+        let comment = fields.patch("comment", read::text(2_000)).map(cleared);
+        let tags = fields.patch("tags", read::list(TAGS_MAX, read::name::<Tag>)).map(cleared);
+        let metadata = fields.patch("metadata", read::map(METADATA_MAX, read::text(2_000))).map(cleared);
+        fields.ignore(&["uid", "path", "name", "version", "versions", "createdAt", "modifiedAt"]);
         Some(Self { value: value?, comment: comment?, tags: tags?, metadata: metadata?, ..Self::default() })
+    }
+}
+
+/// What a member becomes: `null` empties it.
+fn cleared<T: Default>(patch: Patch<T>) -> Option<T> {
+    match patch {
+        Patch::Keep => None,
+        Patch::Clear => Some(T::default()),
+        Patch::Set(value) => Some(value),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::api::problem::Problem;
 use crate::api::router::Routes;
 use crate::api::state::ApiState;
 use crate::domain::id::FolderUid;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Expected, Result};
 use crate::service::context::TenantCtx;
 use crate::service::folders::{Contents, Place};
 
@@ -64,7 +64,7 @@ async fn read(state: &ApiState, client: &Client, folder: FolderUid) -> Result<De
 async fn rename(state: &ApiState, client: &Client, folder: &str, body: FolderBody) -> Result<OneOut> {
     let ctx = client.in_project(&body.project).await?;
     let place = named(state, &ctx, folder, body.parent).await?;
-    let renamed = state.services.folders.rename(&ctx, &place, &body.name).await?;
+    let renamed = state.services.folders.rename(&ctx, &place, &body.name, &Expected::Any).await?;
     let found = state.services.folders.find(&ctx, renamed.uid).await?;
     Ok(OneOut { folder: FolderOut::new(&found.folder, &found.path) })
 }
@@ -82,7 +82,7 @@ async fn delete(
         Some(true) => Contents::Removed,
         Some(false) => Contents::Refused,
     };
-    let deleted = state.services.folders.delete(&ctx, &place, contents).await?;
+    let deleted = state.services.folders.delete(&ctx, &place, contents, &Expected::Any).await?;
     Ok(OneOut { folder: FolderOut::new(&deleted, &place.path) })
 }
 
