@@ -1,8 +1,11 @@
 //! End to end: the real program over real sockets, with plugins built from this checkout, against real servers.
 
 mod aws;
+mod aws_options;
 mod consul;
+mod consul_rollback;
 mod crash;
+mod crash_load;
 mod http_api;
 mod infisical_clients;
 mod infisical_native;

@@ -364,6 +364,19 @@ async fn requests_denied_host() {
     );
 }
 
+/// Whatever kind the guest gives it: that the credential does not do is something that the host knows.
+#[tokio::test]
+async fn failed_authentication_is_told_as_such() {
+    let egress = ScriptedEgress::new(|_| Err(EgressFailure::Authentication("the exchange was refused".to_owned())));
+    let call = PluginCall { egress, ..guests::call("requests_denied_host").await };
+    let failure = runner().verify(call).await.unwrap_err();
+    assert!(
+        matches!(&failure, CallFailure::Reported(error)
+            if error.kind == ReportedKind::Unauthenticated && error.message.contains("the exchange was refused")),
+        "{failure:?}"
+    );
+}
+
 #[tokio::test]
 async fn follows_redirects() {
     let egress = ScriptedEgress::new(|request| match request.url.as_str() {

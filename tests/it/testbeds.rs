@@ -101,6 +101,17 @@ async fn consul_compares_before_it_sets() {
 }
 
 #[tokio::test]
+async fn consul_takes_values_of_512_kib_and_no_longer_ones() {
+    let consul = Consul::shared().await;
+    let url = format!("{}/v1/kv/large/key", consul.endpoint);
+    for (bytes, status) in [(512 * 1024, 200), (512 * 1024 + 1, 413)] {
+        let request = reqwest::Client::new().put(&url).header("x-consul-token", consul.management_token());
+        assert_eq!(request.body("x".repeat(bytes)).send().await.unwrap().status(), status, "{bytes}");
+    }
+    assert_eq!(consul.get("large/key").await.map(|value| value.len()), Some(512 * 1024));
+}
+
+#[tokio::test]
 async fn server_ends_with_its_handle() {
     let bed = AwsBed::start_moto().await;
     let endpoint = bed.endpoint.clone();

@@ -1,4 +1,7 @@
-//! A small vendor with an API of its own: variables with entity tags, listed in pages, behind a key in a header.
+//! A small vendor with an API of its own: variables with entity tags, listed in pages in each of the ways that are usual, and
+//! one document, all behind one header.
+
+mod document;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,7 +24,8 @@ pub const REFUSED: &str = "REFUSED";
 
 #[derive(Debug, Default)]
 struct Held {
-    api_key: String,
+    /// A header, and what callers must send in it.
+    door: (&'static str, String),
     /// Items of a page.
     page: usize,
     /// Value and revision.
@@ -31,11 +35,15 @@ struct Held {
 
 type Shared = Arc<Mutex<Held>>;
 
+pub use document::Document;
+
 /// The vendor's server; dropping it ends it.
 #[derive(Debug)]
 pub struct Crm {
     /// For instance `http://127.0.0.1:41234`.
     pub origin: String,
+    /// What stands at `/v1/document`.
+    pub document: Document,
     held: Shared,
     server: JoinHandle<()>,
 }
@@ -48,11 +56,18 @@ impl Crm {
 
     /// The same with so many items to a page.
     pub async fn with_pages(api_key: &str, page: usize) -> Self {
-        let held: Shared = Arc::new(Mutex::new(Held { api_key: api_key.to_owned(), page, ..Held::default() }));
+        Self::behind(("x-api-key", api_key), page).await
+    }
+
+    /// The same for callers who send this header.
+    pub async fn behind((header, value): (&'static str, &str), page: usize) -> Self {
+        let held: Shared = Arc::new(Mutex::new(Held { door: (header, value.to_owned()), page, ..Held::default() }));
+        let document = Document::default();
         let router = Router::new()
             .route("/v1/me", get(async || axum::Json(json!({"id": "crm-1", "name": "Ann's CRM"}))))
             .route("/v1/variables", get(list))
             .route("/v1/variables/{key}", axum::routing::put(put).delete(delete))
+            .merge(document.router())
             .layer(from_fn_with_state(held.clone(), guard))
             .with_state(held.clone());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
@@ -60,7 +75,7 @@ impl Crm {
         let server = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("a server on loopback serves");
         });
-        Self { origin, held, server }
+        Self { origin, document, held, server }
     }
 
     /// The documented example of an integration, for this server.
@@ -125,13 +140,14 @@ fn lock(held: &Shared) -> std::sync::MutexGuard<'_, Held> {
     held.lock().expect("no handler panics while it holds this")
 }
 
-/// Refuses without the right key; whoever asks about themselves is told the wrong one.
+/// Refuses without the right credential; whoever asks about themselves is told the wrong one.
 async fn guard(State(held): State<Shared>, request: Request, next: Next) -> Response {
-    let given = request.headers().get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
     {
         let mut held = lock(&held);
-        if held.api_key != given {
-            let repeated = if request.uri().path() == "/v1/me" { given.as_str() } else { "that" };
+        let (header, right) = &held.door;
+        let given = request.headers().get(*header).and_then(|given| given.to_str().ok()).unwrap_or_default();
+        if right != given {
+            let repeated = if request.uri().path() == "/v1/me" { given } else { "that" };
             return (StatusCode::UNAUTHORIZED, format!("no such key: {repeated}")).into_response();
         }
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
@@ -140,24 +156,40 @@ async fn guard(State(held): State<Shared>, request: Request, next: Next) -> Resp
     next.run(request).await
 }
 
-async fn list(State(held): State<Shared>, Query(query): Query<BTreeMap<String, String>>) -> axum::Json<Value> {
-    let first = query.get("cursor").and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+/// A page that begins at a cursor, or with a number; the next one is told in the answer and in the header `Link`.
+async fn list(
+    State(held): State<Shared>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
     let held = lock(&held);
+    let number = |member: &str| query.get(member).and_then(|text| text.parse::<usize>().ok());
+    let numbered = number("page").map(|page| page.saturating_sub(1) * held.page);
+    let first = number("cursor").or(numbered).unwrap_or(0);
     let items: Vec<Value> = held
         .variables
         .iter()
         .skip(first)
         .take(held.page)
-        .map(|(key, (value, revision))| json!({"name": key, "value": value, "etag": format!("\"{revision}\"")}))
+        .map(|(key, (value, revision))| json!({"name": key, "value": value, "etag": tag(*revision)}))
         .collect();
     let next = (first + held.page < held.variables.len()).then(|| (first + held.page).to_string());
-    axum::Json(json!({"items": items, "next": next}))
+    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let place = format!("http://{host}/v1/variables");
+    let following = next.iter().map(|next| format!(r#", <{place}?cursor={next}>; rel="next""#));
+    let link = format!(r#"<{place}>; rel="first"{}"#, following.collect::<String>());
+    ([("link", link)], axum::Json(json!({"items": items, "next": next}))).into_response()
+}
+
+/// The entity tag of a revision.
+fn tag(revision: u64) -> String {
+    format!("\"{revision}\"")
 }
 
 /// Whether the request's conditions hold for what is stored.
 fn holds(headers: &HeaderMap, stored: Option<u64>) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let tag = stored.map(|revision| format!("\"{revision}\""));
+    let tag = stored.map(tag);
     let is_new = text("if-none-match").is_none_or(|_| tag.is_none());
     is_new && text("if-match").is_none_or(|expected| tag.as_deref() == Some(expected))
 }
@@ -179,7 +211,7 @@ async fn put(
     let Some(value) = body["value"].as_str() else { return StatusCode::BAD_REQUEST.into_response() };
     let revision = stored.unwrap_or(0) + 1;
     held.variables.insert(key, (value.to_owned(), revision));
-    (StatusCode::OK, [("etag", format!("\"{revision}\""))]).into_response()
+    (StatusCode::OK, [("etag", tag(revision))]).into_response()
 }
 
 async fn delete(State(held): State<Shared>, Path(key): Path<String>, headers: HeaderMap) -> StatusCode {

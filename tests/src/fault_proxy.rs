@@ -1,9 +1,11 @@
-//! Stands between the host and a vendor on loopback, and has chosen requests fail as vendors' do.
+//! Stands between the host and a vendor on loopback, has chosen requests fail as vendors' do, and lets something happen right
+//! before others.
 //!
 //! What it lets through goes on byte for byte, so that signatures hold. Each connection carries one request.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use futures_util::future::BoxFuture;
 use tokio::io::{self, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -54,9 +56,16 @@ struct Rule {
     fault: Fault,
 }
 
+/// What happens before a request.
+struct Prelude {
+    part: String,
+    deed: BoxFuture<'static, ()>,
+}
+
 #[derive(Default)]
 struct State {
     rules: Vec<Rule>,
+    preludes: Vec<Prelude>,
     seen: Vec<Seen>,
 }
 
@@ -70,6 +79,12 @@ impl State {
         });
         self.seen.push(Seen { text: text.to_owned(), fault });
         fault
+    }
+
+    /// What is to happen before it, once.
+    fn prelude(&mut self, text: &str) -> Option<BoxFuture<'static, ()>> {
+        let index = self.preludes.iter().position(|prelude| text.contains(&prelude.part))?;
+        Some(self.preludes.remove(index).deed)
     }
 }
 
@@ -104,6 +119,11 @@ impl FaultProxy {
         lock(&self.state).rules.push(Rule { part: part.to_owned(), left: times, fault });
     }
 
+    /// Before the next request that contains `part` gets to the vendor, somebody does this.
+    pub fn precede(&self, part: &str, deed: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.state).preludes.push(Prelude { part: part.to_owned(), deed: Box::pin(deed) });
+    }
+
     /// How many requests that contain `part` failed, and how many were let through.
     #[must_use]
     pub fn count(&self, part: &str) -> (usize, usize) {
@@ -126,7 +146,12 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 async fn carry(mut client: TcpStream, upstream: &str, state: &Mutex<State>) -> io::Result<()> {
     let request = read_request(&mut client).await?;
-    let fault = lock(state).judge(&String::from_utf8_lossy(&request));
+    let text = String::from_utf8_lossy(&request);
+    let prelude = lock(state).prelude(&text);
+    if let Some(deed) = prelude {
+        deed.await;
+    }
+    let fault = lock(state).judge(&text);
     if let Some(answer) = fault.and_then(Fault::answer) {
         client.write_all(answer.as_bytes()).await?;
         return client.shutdown().await;

@@ -25,7 +25,7 @@ use super::voice::Voice;
 use super::weight::Weight;
 use crate::domain::Secret;
 use crate::domain::id::Digest;
-use crate::domain::plugin::{CallFailure, Limits, Operation};
+use crate::domain::plugin::{CallFailure, Limits, Operation, Reported, ReportedKind};
 use crate::ports::egress::EgressSession;
 
 /// What a guest function returns: wasmtime's failure, the plugin's own error, or the result.
@@ -172,6 +172,9 @@ impl Caller {
 fn put_down(voice: &Voice, refusal: Option<Refusal>, error: &types::Error) -> CallFailure {
     match refusal {
         Some(Refusal::Denied(reason)) => CallFailure::Denied { reason: voice.text(&reason) },
+        Some(Refusal::Unauthenticated(_)) => {
+            CallFailure::Reported(Reported { kind: ReportedKind::Unauthenticated, ..convert::reported(voice, error) })
+        }
         Some(Refusal::Spent(hit)) => CallFailure::LimitExceeded { what: hit.0 },
         None => CallFailure::Reported(convert::reported(voice, error)),
     }

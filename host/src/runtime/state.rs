@@ -34,6 +34,8 @@ pub(crate) struct CallState {
 pub(crate) enum Refusal {
     /// By the egress rules.
     Denied(String),
+    /// For want of a credential: it could not be applied.
+    Unauthenticated(String),
     /// A limit of the call is reached.
     Spent(LimitHit),
 }
@@ -74,6 +76,9 @@ impl CallState {
     fn refuse(&mut self, refusal: Refusal) -> http::Failure {
         let failure = match &refusal {
             Refusal::Denied(reason) => http::Failure::Denied(reason.clone()),
+            Refusal::Unauthenticated(reason) => {
+                http::Failure::Other(format!("authentication could not be applied: {reason}"))
+            }
             Refusal::Spent(_) => http::Failure::Budget,
         };
         self.refusal = Some(refusal);
@@ -97,9 +102,7 @@ impl CallState {
             EgressFailure::NotSent(reason) => http::Failure::NotSent(reason),
             EgressFailure::OutcomeUnknown(reason) => http::Failure::OutcomeUnknown(reason),
             EgressFailure::TooLarge => http::Failure::TooLarge,
-            EgressFailure::Authentication(reason) => {
-                http::Failure::Other(format!("authentication could not be applied: {reason}"))
-            }
+            EgressFailure::Authentication(reason) => self.refuse(Refusal::Unauthenticated(reason)),
         }
     }
 }

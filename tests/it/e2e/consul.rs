@@ -6,13 +6,18 @@ use serde_json::{Value, json};
 
 use super::{PROGRAM, count, secrets};
 
-const PLUGIN: &str = "consul-kv";
+pub(super) const PLUGIN: &str = "consul-kv";
 
-fn auth(token: &str) -> Value {
+pub(super) fn auth(token: &str) -> Value {
     json!({"integrationAuthMetadataId": "acl-token", "level": "APPLICATION", "parameters": {"aclToken": token}})
 }
 
-async fn assert_keys(consul: &Consul, path: &str, present: &[(String, String)], absent: &[(String, String)]) {
+pub(super) async fn assert_keys(
+    consul: &Consul,
+    path: &str,
+    present: &[(String, String)],
+    absent: &[(String, String)],
+) {
     for (name, value) in present {
         assert_eq!(consul.get(&format!("{path}{name}")).await.as_ref(), Some(value), "{name}");
     }
@@ -76,4 +81,41 @@ async fn token_without_rights_writes_nothing_to_consul() {
     let run = client.run("app").await;
     assert_eq!((&run["state"], &run["error"]["class"]), (&json!("FAILED"), &json!("AUTHENTICATION")), "{run:#}");
     assert_keys(consul, path, &[], &secrets(0..3)).await;
+}
+
+/// What Consul takes as a value, as it comes.
+const VALUE_BYTES_MAX: usize = 512 * 1024;
+
+#[tokio::test]
+async fn values_up_to_512_kib_reach_consul_and_a_longer_one_stops_the_run_before_its_first_write() {
+    let consul = Consul::shared().await;
+    let host = Host::dev(PROGRAM, &[PLUGIN]).await;
+    let client = host.client();
+    let path = "e2e/large/";
+    let token = consul.token(&format!("key_prefix \"{path}\" {{ policy = \"write\" }}")).await;
+    let config = client.connect(PLUGIN, &json!({"address": consul.endpoint}), &auth(&token)).await;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let half = |letter: &str| letter.repeat(VALUE_BYTES_MAX / 2);
+    // The host keeps at most half as much in one secret; references make more of it.
+    let all = [pair("HALF", &half("a")), pair("WHOLE", "${HALF}${HALF}"), pair("ABOVE", "${HALF}${HALF}.")];
+    client.set("/app", &all).await;
+    client.sync("app", (PLUGIN, Some(&config)), "/app", &json!({"path": path})).await;
+    let refused = client.run("app").await;
+    assert_run(&refused, "FAILED", 0);
+    let error = &refused["error"];
+    let detail = error["detail"].as_str().expect("a text");
+    assert!(detail.contains("ABOVE") && detail.contains("524288") && !detail.contains("WHOLE"), "{error:#}");
+    assert_keys(consul, path, &[], &all).await;
+
+    client.unset("/app", &all[2..]).await;
+    for letter in ["a", "b"] {
+        client.set("/app", &[pair("HALF", &half(letter))]).await;
+        // No transaction holds the whole value, so it is written by itself.
+        assert_run(&client.run("app").await, "SUCCEEDED", 2);
+        let found = [pair("HALF", &half(letter)), pair("WHOLE", &letter.repeat(VALUE_BYTES_MAX))];
+        assert_keys(consul, path, &found, &all[2..]).await;
+    }
+    let again = client.run("app").await;
+    assert_run(&again, "SUCCEEDED", 0);
+    assert_eq!(count(&again, "unchanged"), 2);
 }

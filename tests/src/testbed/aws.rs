@@ -1,5 +1,6 @@
 //! Two emulators of AWS, made by different people, with authentication on. Where they differ, the vendor's document decides.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,11 +71,21 @@ impl AwsRequest {
     /// An operation of Parameter Store, for instance `GetParameter`.
     #[must_use]
     pub fn ssm(operation: &str, body: &Value) -> Self {
+        Self::json(("ssm", "AmazonSSM"), operation, body)
+    }
+
+    /// An operation of the key management service, for instance `CreateKey`.
+    #[must_use]
+    pub fn kms(operation: &str, body: &Value) -> Self {
+        Self::json(("kms", "TrentService"), operation, body)
+    }
+
+    fn json((service, target): (&'static str, &str), operation: &str, body: &Value) -> Self {
         let headers = vec![
             ("content-type", "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target", format!("AmazonSSM.{operation}")),
+            ("x-amz-target", format!("{target}.{operation}")),
         ];
-        Self { service: "ssm", headers, body: body.to_string() }
+        Self { service, headers, body: body.to_string() }
     }
 
     /// An operation of IAM or STS with its parameters.
@@ -226,7 +237,7 @@ impl AwsBed {
     /// Stores a parameter as somebody else would.
     pub async fn put_parameter(&self, name: &str, value: &str) {
         let body = json!({"Name": name, "Value": value, "Type": "SecureString", "Overwrite": true});
-        self.call(&self.administrator, &AwsRequest::ssm("PutParameter", &body)).await.expect_success();
+        self.administer(&AwsRequest::ssm("PutParameter", &body)).await;
     }
 
     /// Every parameter below a path with its opened value and version, in the order of names.
@@ -238,11 +249,7 @@ impl AwsBed {
             if !next.is_null() {
                 body["NextToken"] = next;
             }
-            let page = self
-                .call(&self.administrator, &AwsRequest::ssm("GetParametersByPath", &body))
-                .await
-                .expect_success()
-                .json();
+            let page = self.administer(&AwsRequest::ssm("GetParametersByPath", &body)).await.json();
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
             let parameters = page["Parameters"].as_array().expect("a list").iter();
             found.extend(
@@ -256,8 +263,32 @@ impl AwsBed {
         }
     }
 
+    /// A new key of the account, by its alias.
+    pub async fn key(&self) -> String {
+        let made = self.administer(&AwsRequest::kms("CreateKey", &json!({}))).await;
+        let alias = format!("alias/key-{}", self.users.fetch_add(1, Ordering::Relaxed));
+        let body = json!({"AliasName": alias, "TargetKeyId": made.json()["KeyMetadata"]["KeyId"]});
+        self.administer(&AwsRequest::kms("CreateAlias", &body)).await;
+        alias
+    }
+
+    /// What a parameter is beside its value: tier, key and more, and its tags.
+    pub async fn described(&self, name: &str) -> (Value, BTreeMap<String, String>) {
+        let filter = json!({"ParameterFilters": [{"Key": "Name", "Option": "Equals", "Values": [name]}]});
+        let described = self.administer(&AwsRequest::ssm("DescribeParameters", &filter)).await.json();
+        let resource = json!({"ResourceType": "Parameter", "ResourceId": name});
+        let tags = self.administer(&AwsRequest::ssm("ListTagsForResource", &resource)).await.json();
+        let text = |tag: &Value, member: &str| tag[member].as_str().expect("a text").to_owned();
+        let tags = tags["TagList"].as_array().expect("a list").iter();
+        (described["Parameters"][0].clone(), tags.map(|tag| (text(tag, "Key"), text(tag, "Value"))).collect())
+    }
+
+    async fn administer(&self, request: &AwsRequest) -> AwsReply {
+        self.call(&self.administrator, request).await.expect_success()
+    }
+
     async fn iam(&self, operation: &str, parameters: &[(&str, &str)]) -> AwsReply {
-        self.call(&self.administrator, &AwsRequest::query("iam", operation, parameters)).await.expect_success()
+        self.administer(&AwsRequest::query("iam", operation, parameters)).await
     }
 
     /// Signs and sends one request.
