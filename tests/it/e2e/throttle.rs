@@ -12,21 +12,21 @@ use serde_json::{Value, json};
 use super::aws::{PLUGIN, auth, own_path};
 use super::{PROGRAM, below, count, http_api, secrets};
 
-const PUT: &str = "AmazonSSM.PutParameter";
+pub(super) const PUT: &str = "AmazonSSM.PutParameter";
 const LIST: &str = "AmazonSSM.GetParametersByPath";
 
 /// A host whose sync `app` of so many secrets reaches an emulator of AWS through the proxy.
-struct Aws {
-    host: Host,
-    bed: &'static AwsBed,
-    proxy: FaultProxy,
-    path: String,
+pub(super) struct Aws {
+    pub(super) host: Host,
+    pub(super) bed: &'static AwsBed,
+    pub(super) proxy: FaultProxy,
+    pub(super) path: String,
     ours: Vec<(String, String)>,
     credential: Value,
 }
 
 impl Aws {
-    async fn start(bed: &'static AwsBed, total: usize) -> Self {
+    pub(super) async fn start(bed: &'static AwsBed, total: usize) -> Self {
         let proxy = FaultProxy::before(&bed.endpoint).await;
         let host = Host::dev(PROGRAM, &[PLUGIN]).await;
         let credential = auth(&bed.user(&allow(&["ssm:*", "sts:*", "kms:*"], &["*"])).await);
@@ -38,7 +38,7 @@ impl Aws {
         made
     }
 
-    fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         self.host.client()
     }
 
@@ -47,7 +47,7 @@ impl Aws {
     }
 
     /// Each secret is there, and was written once.
-    async fn assert_written_once(&self) {
+    pub(super) async fn assert_written_once(&self) {
         let found = self.bed.parameters(&self.path).await;
         let once = below(&self.path, &self.ours).into_iter().map(|(name, value)| (name, value, 1));
         assert_eq!(found, once.collect::<Vec<_>>());

@@ -101,6 +101,9 @@ impl AwsRequest {
     }
 }
 
+/// The program that serves moto.
+const MOTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testbeds/moto_serial.py");
+
 /// What a service answered.
 #[derive(Clone, Debug)]
 pub struct AwsReply {
@@ -186,8 +189,8 @@ impl AwsBed {
         let programs = python::programs();
         let port = free_port();
         let server = Server::start(|_| {
-            let mut command = Command::new(programs.join("moto_server"));
-            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            let mut command = Command::new(programs.join("python"));
+            command.args([MOTO, "-H", "127.0.0.1", "-p", &port.to_string()]);
             command
         });
         let endpoint = format!("http://127.0.0.1:{port}");
