@@ -26,6 +26,7 @@ mod plugin_build;
 mod plugin_metadata;
 mod runtime_calls;
 mod runtime_compile;
+mod runtime_egress;
 mod runtime_guests;
 mod testbeds;
 mod tidy;

@@ -15,3 +15,4 @@ pub mod served;
 pub mod shelf;
 pub mod shell;
 pub mod testbed;
+pub mod witness;
