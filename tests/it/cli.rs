@@ -4,6 +4,7 @@
 
 mod completions;
 mod config;
+mod dev;
 mod follow;
 mod help;
 mod integration;

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use regex::Regex;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, Lines};
@@ -237,9 +238,17 @@ impl Running {
 
     /// What Ctrl-C does.
     pub fn interrupt(&self) {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
-        let pid = pid.expect("the program runs");
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a child can be signalled");
+        self.signal(Signal::INT);
+    }
+
+    /// What `kill` and a supervisor do.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("the program runs"), signal).expect("a child can be signalled");
     }
 
     /// Waits for the end; standard error is all that it ever said.

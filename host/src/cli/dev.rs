@@ -5,6 +5,7 @@ mod plugins;
 mod seed;
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use super::args::DevArguments;
 use super::exit::{Exit, Failure};
@@ -16,6 +17,7 @@ use crate::domain::Secret;
 use crate::service::context::HostCtx;
 use crate::service::plugins::PluginPolicy;
 use changes::Changes;
+use plugins::Component;
 
 /// The tenant that `dev` makes.
 const TENANT: &str = "dev";
@@ -32,25 +34,44 @@ pub(super) async fn dev(arguments: &DevArguments, output: Output) -> Result<(), 
     if !arguments.listen.ip().is_loopback() {
         return Err(Failure::usage("`dev` listens on loopback only").hint("`keyferry serve` is for other addresses"));
     }
+    // Before there is anything that must not be left behind.
+    let mut stop = pin!(serve::stop_signal());
     let place = place(arguments)?;
     let config = configured(arguments, &place)?;
     serve::begin_logging(&config)?;
     let sources = plugins::sources(arguments)?;
     // From before the first build on: nothing that is edited meanwhile is missed.
     let changes = if arguments.no_reload { None } else { Some(Changes::of(&sources)?) };
-    let components = plugins::build(&sources, output).await?;
+    let components = tokio::select! {
+        components = plugins::build(&sources, output) => components?,
+        () = &mut stop => {
+            output.note("stopping");
+            return Ok(());
+        }
+    };
     let app = App::start(&config, &serve::program(PluginPolicy { replaces_versions: true })?).await?;
-    let session = seed::session(&app).await?;
-    plugins::install(&app, &session.host, components, output).await?;
-    let environment = write_environment(&place.data, &app, &session.token)?;
-    greet(&app, &place, &environment, output);
     tokio::select! {
-        () = serve::stop_signal() => {}
-        outcome = reload(changes, &sources, (&app, &session.host), output) => outcome?,
+        outcome = work(&app, &place, components, (changes, &sources), output) => outcome?,
+        () = stop => {}
     }
     output.note("stopping");
     app.stop().await?;
     Ok(())
+}
+
+/// Fills the host, and keeps its plugins up to date. Ends only when it fails.
+async fn work(
+    app: &App,
+    place: &Place,
+    components: Vec<Component>,
+    (changes, sources): (Option<Changes>, &[PathBuf]),
+    output: Output,
+) -> Result<(), Failure> {
+    let session = seed::session(app).await?;
+    plugins::install(app, &session.host, components, output).await?;
+    let environment = write_environment(&place.data, app, &session.token)?;
+    greet(app, place, &environment, output);
+    reload(changes, sources, (app, &session.host), output).await
 }
 
 /// Ends only when watching fails.
@@ -68,7 +89,9 @@ async fn reload(
 
 fn place(arguments: &DevArguments) -> Result<Place, Failure> {
     if let Some(data) = &arguments.data_dir {
-        return Ok(Place { data: data.clone(), temporary_folder: None });
+        // What is told of it is entered in other folders too.
+        let data = std::path::absolute(data).map_err(|error| Failure::chain(Exit::Usage, &error))?;
+        return Ok(Place { data, temporary_folder: None });
     }
     let folder = tempfile::Builder::new().prefix("keyferry-dev-").tempdir();
     let folder = folder.map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
@@ -104,6 +127,12 @@ fn write_environment(data: &Path, app: &App, token: &Secret<String>) -> Result<P
     Ok(path)
 }
 
+/// A word of a shell's command line that stands for exactly this.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 fn greet(app: &App, place: &Place, environment: &Path, output: Output) {
     let url = format!("http://{}", app.address);
     if let RootKeyOrigin::NewFile(path) = &app.root_key {
@@ -120,7 +149,23 @@ fn greet(app: &App, place: &Place, environment: &Path, output: Output) {
          {program} secret set /app/GREETING=hello\n  \
          {program} integration list\n",
         place.data.display(),
-        environment.display(),
-        program = source::command_name(),
+        shell_word(&environment.display().to_string()),
+        program = shell_word(&source::command_name()),
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shells_read_a_word_back_as_it_was() {
+        for (text, expected) in [
+            ("/tmp/keyferry-dev-x1Yz/data/dev.env", "/tmp/keyferry-dev-x1Yz/data/dev.env"),
+            ("/home/ann/my data", "'/home/ann/my data'"),
+            ("/home/ann's/$data", r"'/home/ann'\''s/$data'"),
+        ] {
+            assert_eq!(shell_word(text), expected);
+        }
+    }
 }

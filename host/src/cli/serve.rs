@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArguments;
 use super::exit::{Exit, Failure};
@@ -129,19 +130,19 @@ pub(super) fn write_private(path: &Path, content: &Secret<String>) -> Result<(),
     })
 }
 
-/// The signal to stop, SIGINT or SIGTERM; a SIGTERM counts from now on, awaited or not.
+/// The signal to stop, SIGINT or SIGTERM; either counts from now on, awaited or not.
 pub(super) fn stop_signal() -> impl Future<Output = ()> {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async move {
-        match terminate {
-            Ok(mut terminate) => {
+        match signals {
+            [Ok(mut interrupt), Ok(mut terminate)] => {
                 tokio::select! {
-                    _ = tokio::signal::ctrl_c() => {}
+                    _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
             }
             // Without a handler the signal ends the process by itself.
-            Err(_) => std::future::pending().await,
+            _ => std::future::pending().await,
         }
     }
 }
