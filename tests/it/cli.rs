@@ -4,6 +4,7 @@
 
 mod completions;
 mod config;
+mod confined;
 mod dev;
 mod follow;
 mod help;

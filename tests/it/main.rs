@@ -27,6 +27,7 @@ mod plugin_metadata;
 mod runtime_calls;
 mod runtime_compile;
 mod runtime_egress;
+mod runtime_fallback;
 mod runtime_guests;
 mod testbeds;
 mod tidy;

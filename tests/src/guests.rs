@@ -112,9 +112,17 @@ pub fn runner() -> &'static WasmRunner {
 /// # Panics
 /// When the guest does not load.
 pub async fn call(guest: &str) -> PluginCall {
+    call_on(runner(), guest).await
+}
+
+/// The same for a runner of one's own.
+///
+/// # Panics
+/// When the guest does not load.
+pub async fn call_on(runner: &WasmRunner, guest: &str) -> PluginCall {
     let component = component(guest);
     let digest = digest(&component);
-    runner().load(digest, component).await.unwrap_or_else(|error| panic!("`{guest}` does not load: {error}"));
+    runner.load(digest, component).await.unwrap_or_else(|error| panic!("`{guest}` does not load: {error}"));
     PluginCall {
         digest,
         plugin: guest.to_owned(),
