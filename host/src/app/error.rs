@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::crypto::{KeyringError, RootKeyError};
 use crate::domain::Error;
 use crate::domain::error::Class;
+use crate::domain::plugin::CallFailure;
 use crate::ports::kv::CommitError;
 use crate::ports::plugin::InspectFailure;
 use crate::store::OpenError;
@@ -53,7 +54,9 @@ impl StartError {
         match self {
             Self::DataDirectory { .. } | Self::RootKey(_) | Self::Egress { .. } => Class::Invalid,
             Self::Keyring(KeyringError::WrongRootKey | KeyringError::OtherRootProvider { .. }) => Class::Invalid,
-            Self::Inspect(InspectFailure::Internal(_)) | Self::Runtime(_) => Class::Internal,
+            Self::Inspect(InspectFailure::Describe(CallFailure::Busy)) => Class::Unavailable,
+            Self::Inspect(InspectFailure::Internal(_) | InspectFailure::Describe(CallFailure::Internal(_)))
+            | Self::Runtime(_) => Class::Internal,
             Self::Inspect(_) => Class::Invalid,
             Self::Services(error) | Self::ReadStore(error) => error.code().class(),
             Self::Store(_) | Self::Keyring(_) | Self::Listen { .. } | Self::Close(_) => Class::Unavailable,

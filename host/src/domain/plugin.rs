@@ -193,8 +193,8 @@ pub enum CallFailure {
     /// The answer breaks the contract: outcomes that do not match changes, metadata that is none.
     #[error("the plugin broke the contract: {reason}")]
     ContractBroken { reason: String },
-    /// All slots for plugin calls are taken.
-    #[error("no slot for a plugin call came free in time")]
+    /// All slots for plugin calls are taken, or the system has no memory for one more.
+    #[error("the host has no room for another plugin call now")]
     Busy,
     /// The host's own fault.
     #[error("the host failed to make the call")]

@@ -15,7 +15,7 @@ use wasmtime::{Store, UpdateDeadline};
 use super::bindings::keyferry::integration::types;
 use super::convert;
 use super::engine::PluginEngine;
-use super::error::{Circumstances, RunnerError};
+use super::error::{Circumstances, RunnerError, not_instantiated};
 use super::limits::{self, Meter};
 use super::linker::Linked;
 use super::report::{CallObserver, CallReport, Usage, outcome_word};
@@ -99,7 +99,7 @@ impl Caller {
         let voice = Arc::new(Voice::new(digest, plugin, operation, Scrubber::new(secrets)));
         let mut store = self.store(&limits, operation, &voice, egress);
         let in_time = tokio::time::timeout(limits.wall(operation), async {
-            let instance = linked.pre.instantiate_async(&mut store).await?;
+            let instance = linked.pre.instantiate_async(&mut store).await.map_err(not_instantiated)?;
             invoke(&mut store, &instance, &linked).await
         })
         .await;

@@ -1,6 +1,7 @@
 //! From wasmtime's one error to the five causes that stay apart: reported, trap, deadline, limit, denied.
 
 use keyferry_contract::WIT_VERSION;
+use rustix::io::Errno;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
@@ -22,6 +23,20 @@ pub(crate) struct LimitHit(pub(crate) &'static str);
 #[derive(Debug, thiserror::Error)]
 #[error("an export has another type than in the contract")]
 pub(crate) struct ExportMismatch(#[source] pub(crate) wasmtime::Error);
+
+/// Raised when the system has neither memory nor addresses for another instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system has no memory for another instance")]
+struct NoRoom;
+
+/// The failure of an instantiation. A guest cannot bring about that the system refuses memory: its limits are looked at first.
+pub(crate) fn not_instantiated(error: wasmtime::Error) -> wasmtime::Error {
+    if error.downcast_ref() != Some(&Errno::NOMEM) {
+        return error;
+    }
+    tracing::warn!(error = %error, "no memory for a plugin instance; the call is refused as if all slots were taken");
+    NoRoom.into()
+}
 
 /// The host's own faults.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +88,7 @@ impl Circumstances<'_> {
         if let Some(what) = self.limit_hit(error) {
             return CallFailure::LimitExceeded { what };
         }
-        if error.is::<PoolConcurrencyLimitError>() {
+        if error.is::<PoolConcurrencyLimitError>() || error.is::<NoRoom>() {
             return CallFailure::Busy;
         }
         CallFailure::Trapped { reason: trap_reason(error) }

@@ -48,9 +48,28 @@ pub fn inspect_error(failure: InspectFailure) -> Error {
         InspectFailure::Rejected(reason) => Error::new(Code::ComponentRejected, reason),
         InspectFailure::TooLarge { .. } => Error::new(Code::ComponentTooLarge, failure.to_string()),
         InspectFailure::CompileLimit(_) => Error::new(Code::ComponentRejected, failure.to_string()),
+        // It did not get to describe itself: that says nothing of the component.
+        InspectFailure::Describe(cause @ (CallFailure::Busy | CallFailure::Internal(_))) => call_error(cause),
         InspectFailure::Describe(cause) => {
             Error::new(Code::ComponentRejected, format!("`describe` failed: {cause}")).with_source(cause)
         }
         InspectFailure::Internal(source) => Error::internal(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn component_is_rejected_only_for_what_it_did() {
+        for (cause, expected) in [
+            (CallFailure::Busy, Code::Busy),
+            (CallFailure::Internal("private path".into()), Code::Internal),
+            (CallFailure::Trapped { reason: "unreachable".to_owned() }, Code::ComponentRejected),
+            (CallFailure::LimitExceeded { what: "memory" }, Code::ComponentRejected),
+        ] {
+            assert_eq!(inspect_error(InspectFailure::Describe(cause)).code(), expected);
+        }
     }
 }
