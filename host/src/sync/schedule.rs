@@ -178,7 +178,9 @@ impl Chosen {
 }
 
 /// Round robin over tenants, so that one with many due syncs does not keep the others waiting; within a tenant whoever
-/// waits longest. Nothing begins on a connection whose vendor does not answer. What is beyond a limit is not even read.
+/// waits longest. Turns are counted in runs and not in requests, since no run holds up the runs of others: a tenant has few at a
+/// time, and each connection its own rate. Nothing begins on a connection whose vendor does not answer. What is beyond a limit
+/// is not even read.
 pub(super) async fn choose(view: &View, load: &mut Load, waits: Waits<'_>, now: Timestamp) -> Result<Chosen> {
     let mut chosen = Chosen::default();
     let mut waiting: BTreeMap<TenantUid, Vec<Due>> = BTreeMap::new();
