@@ -40,11 +40,16 @@ impl<S: Sync, T: Read> FromRequest<S> for Json<T> {
 /// The bytes of a JSON body, within its limits of size and time.
 pub(crate) async fn json_bytes(request: Request) -> Result<Bytes, Error> {
     let has_json_type = is_json_request(&request);
-    let bytes = read_within(request, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
+    let bytes = body_bytes(request).await?;
     if !bytes.is_empty() && !has_json_type {
         return Err(Error::new(Code::UnsupportedMediaType, "the body must be sent as `application/json`"));
     }
     Ok(bytes)
+}
+
+/// The bytes of a body of any type, within its limits of size and time.
+pub(crate) async fn body_bytes(request: Request) -> Result<Bytes, Error> {
+    read_within(request, BODY_BYTES_MAX, BODY_TIMEOUT).await
 }
 
 /// Whether a request says that its body is JSON.
@@ -52,8 +57,20 @@ pub(crate) fn is_json_request(request: &Request) -> bool {
     request.headers().get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes()))
 }
 
+/// Whether a request says that its body is a form.
+pub(crate) fn is_form_request(request: &Request) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    content_type
+        .is_some_and(|value| essence(value.as_bytes()).eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
+}
+
+/// A media type without its parameters.
+fn essence(content_type: &[u8]) -> &[u8] {
+    content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
 fn is_json(content_type: &[u8]) -> bool {
-    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let essence = essence(content_type);
     essence.eq_ignore_ascii_case(b"application/json")
         || (essence.len() > 17
             && essence[..12].eq_ignore_ascii_case(b"application/")

@@ -168,11 +168,13 @@ impl<'c> Fields<'c> {
         }
     }
 
-    /// Other names that clients give a member; the first that is there counts, where the member itself is not.
+    /// Other names that clients give a member; the first that says something counts, where the member itself does not.
     pub(crate) fn aliases(&mut self, name: &'static str, others: &[&'static str]) {
         for other in others {
-            if let Some(value) = self.take_verbatim(other) {
-                self.members.entry(name).or_insert(value);
+            if let Some(value) = self.take_verbatim(other)
+                && self.members.get(name).is_none_or(|present| says_nothing(present) && !says_nothing(&value))
+            {
+                self.members.insert(name.to_owned(), value);
             }
         }
     }
@@ -223,6 +225,11 @@ impl<'c> Fields<'c> {
     }
 }
 
+/// Whether a member is there in name alone.
+fn says_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
 /// Reads a request body.
 ///
 /// # Errors
@@ -237,6 +244,14 @@ pub(crate) fn read_body<T: Read>(bytes: &[u8]) -> Result<T, Error> {
 /// As [`read_body`].
 pub(crate) fn read_body_leniently<T: Read>(bytes: &[u8]) -> Result<T, Error> {
     read_json(bytes, Manner { lenient: true, query: false })
+}
+
+/// As [`read_body_leniently`], from the pairs of a form (`application/x-www-form-urlencoded`).
+///
+/// # Errors
+/// [`Code::InvalidRequest`] with all violations.
+pub(crate) fn read_form_leniently<T: Read>(bytes: &[u8]) -> Result<T, Error> {
+    read_pairs(bytes, Manner { lenient: true, query: false })
 }
 
 fn read_json<T: Read>(bytes: &[u8], manner: Manner) -> Result<T, Error> {
@@ -255,23 +270,27 @@ fn read_json<T: Read>(bytes: &[u8], manner: Manner) -> Result<T, Error> {
 /// # Errors
 /// [`Code::InvalidRequest`] with all violations.
 pub(crate) fn read_query<T: Read>(query: &str) -> Result<T, Error> {
-    read_pairs(query, Manner { query: true, lenient: false })
+    read_pairs(query.as_bytes(), Manner { query: true, lenient: false })
 }
 
-/// As [`read_query`], leniently.
+/// As [`read_query`], leniently: clients send what is not set as empty, and one thing under two names.
 ///
 /// # Errors
 /// As [`read_query`].
 pub(crate) fn read_query_leniently<T: Read>(query: &str) -> Result<T, Error> {
-    read_pairs(query, Manner { query: true, lenient: true })
+    read_pairs(query.as_bytes(), Manner { query: true, lenient: true })
 }
 
-fn read_pairs<T: Read>(query: &str, manner: Manner) -> Result<T, Error> {
+fn read_pairs<T: Read>(pairs: &[u8], manner: Manner) -> Result<T, Error> {
     let mut members = Map::new();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in url::form_urlencoded::parse(pairs) {
         let value = Value::String(value.into_owned());
+        if manner.lenient && manner.query && says_nothing(&value) {
+            continue;
+        }
         match members.entry(canonical_name(&name)) {
             serde_json::map::Entry::Vacant(entry) => _ = entry.insert(value),
+            serde_json::map::Entry::Occupied(entry) if manner.lenient && *entry.get() == value => {}
             serde_json::map::Entry::Occupied(mut entry) => match entry.get_mut() {
                 Value::Array(list) => list.push(value),
                 first => *first = Value::Array(vec![first.take(), value]),

@@ -22,7 +22,7 @@ const PREFIX: &str = "/api/";
 
 /// Whether a path belongs to this dialect.
 pub(crate) fn is_spoken_at(path: &str) -> bool {
-    path.starts_with(PREFIX)
+    path.starts_with(PREFIX) || path == "/api"
 }
 
 /// Whether a path names a folder by its own path, whose encoded slashes stand in the last segment alone: the one route where

@@ -1,7 +1,11 @@
 //! Logging in, and how failures read.
 
+use axum::body::Body;
+use http::Request;
 use keyferry_tests::api::TestApi;
 use serde_json::json;
+
+use super::client::Client;
 
 #[tokio::test]
 async fn a_client_logs_in_with_and_without_a_trailing_slash() {
@@ -19,6 +23,27 @@ async fn a_client_logs_in_with_and_without_a_trailing_slash() {
         let token = answer.text_at("/accessToken");
         api.bearer(&token).get("/v1/tenants/acme/environments").await.expect(200);
     }
+}
+
+/// As the documentation of Infisical shows it with `curl --data-urlencode`, and as actions of CI systems send it.
+#[tokio::test]
+async fn a_client_logs_in_with_a_form() {
+    let api = TestApi::start().await;
+    api.tenant("acme").await;
+    let client = Client::new(&api, "ci", "READER", json!({})).await;
+    let send = async |media_type: &str, body: String| {
+        let request = Request::post("/api/v1/auth/universal-auth/login").header("content-type", media_type);
+        api.send(request.body(Body::from(body)).unwrap()).await
+    };
+    let form = format!("clientId={}&clientSecret={}", client.id, client.secret);
+    for media_type in ["application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-8"] {
+        let token = send(media_type, form.clone()).await.expect(200).text_at("/accessToken");
+        api.bearer(&token).get("/v1/tenants/acme/environments").await.expect(200);
+    }
+    let half = send("application/x-www-form-urlencoded", "clientId=a".into()).await;
+    let half = half.infisical_error(422, "ValidationFailure");
+    assert_eq!(half.json["message"][0]["path"], json!(["clientSecret"]));
+    send("text/plain", form).await.infisical_error(415, "UnsupportedMediaType");
 }
 
 #[tokio::test]

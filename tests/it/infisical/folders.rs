@@ -98,6 +98,20 @@ async fn folders_are_renamed_together_or_not_at_all() {
         .infisical_error(422, "ValidationFailure");
 }
 
+/// Clients of typed languages send every name that they know, the unset ones empty or null.
+#[tokio::test]
+async fn a_path_counts_under_the_name_that_has_one() {
+    let project = Project::start().await;
+    for name in ["outer", "inner"] {
+        let parent = if name == "outer" { json!("/") } else { json!("/outer") };
+        let body = project.body(&json!({"name": name, "path": null, "directory": parent}));
+        project.owner().post("/api/v1/folders", &body).await.expect(200);
+    }
+    let query = format!("projectId=&workspaceId={}&environment=dev&path=&directory=/outer", project.id);
+    let listed = project.owner().get(&format!("/api/v1/folders?{query}")).await.expect(200);
+    assert_eq!(listed.json["folders"][0]["name"], "inner", "{}", listed.text);
+}
+
 #[tokio::test]
 async fn a_folder_is_read_by_its_path() {
     let project = Project::start().await;

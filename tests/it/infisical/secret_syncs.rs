@@ -237,6 +237,7 @@ async fn what_does_not_fit_is_refused_as_clients_expect() {
         ("/name", json!("two words"), json!(["name"])),
         ("/destinationConfig", json!({"region": "there"}), json!(["destinationConfig", "path"])),
         ("/destinationConfig", json!({"region": "a.b", "path": "/"}), json!(["destinationConfig", "region"])),
+        ("/destinationConfig", json!({"path": "/"}), json!(["destinationConfig", "region"])),
         ("/syncOptions", json!({}), json!(["syncOptions", "initialSyncBehavior"])),
         ("/syncOptions/initialSyncBehavior", json!("destroy"), json!(["syncOptions", "initialSyncBehavior"])),
     ] {

@@ -54,6 +54,34 @@ async fn the_mode_says_what_happens_to_what_is_missing() {
 }
 
 #[tokio::test]
+async fn what_a_batch_may_make_has_the_name_and_value_of_a_new_secret() {
+    let project = Project::start().await;
+    let mut body = project.body(&items(&[("GOOD", "1"), ("bad key", "2"), ("a:b", "3")]));
+    body["mode"] = json!("upsert");
+    let refused = project.owner().patch("/api/v4/secrets/batch", &body).await;
+    let refused = refused.infisical_error(422, "ValidationFailure");
+    let places = refused.json["message"].as_array().unwrap().iter().map(|fault| fault["path"].clone());
+    assert_eq!(places.collect::<Vec<_>>(), [1, 2].map(|index| json!(["secrets", index.to_string(), "secretKey"])));
+    body["secrets"] = json!([{"secretKey": "NEW"}]);
+    let refused = project.owner().patch("/api/v4/secrets/batch", &body).await;
+    assert_eq!(refused.infisical_error(422, "ValidationFailure").json["message"][0]["path"], json!(["secretValue"]));
+    assert_eq!(project.list("").await.json["secrets"], json!([]));
+}
+
+/// With all that an item may say.
+#[tokio::test]
+async fn a_batch_is_as_large_as_it_is_documented_to_be() {
+    let project = Project::start().await;
+    let item = |number: usize| {
+        json!({"secretKey": format!("K{number}"), "secretValue": "v", "secretComment": "c", "skipMultilineEncoding": true,
+            "secretReminderNote": null, "secretReminderRepeatDays": null, "secretMetadata": [{"key": "k", "value": "v"}]})
+    };
+    let body = json!({"secrets": (0..1_000).map(item).collect::<Vec<_>>()});
+    let made = project.owner().post(BATCHES[1], &project.body(&body)).await.expect(200);
+    assert_eq!(made.json["secrets"].as_array().unwrap().len(), 1_000);
+}
+
+#[tokio::test]
 async fn a_batch_renames_in_order_and_reaches_several_folders() {
     let project = Project::start().await;
     project.secret("A", "1").await;

@@ -166,3 +166,43 @@ fn query_complaints_name_the_parameter() {
 fn a_reader_tells_the_members_it_knows() {
     assert_eq!(known_members::<Inner>(), ["password"]);
 }
+
+#[derive(Debug)]
+struct Named(Option<String>, bool);
+
+impl Read for Named {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.aliases("path", &["directory", "folder"]);
+        Some(Self(fields.optional("path", read::text(9))?, fields.or("includeImports", false, read::boolean)?))
+    }
+}
+
+#[test]
+fn a_name_that_says_nothing_hides_no_other_name() {
+    for (body, expect) in [
+        (json!({"path": "/a", "directory": "/b"}), Some("/a")),
+        (json!({"path": null, "directory": "/b"}), Some("/b")),
+        (json!({"path": "", "directory": null, "folder": "/c"}), Some("/c")),
+        (json!({"directory": "", "folder": " "}), Some("")),
+        (json!({"path": null}), None),
+    ] {
+        let named: Named = read_body_leniently(body.to_string().as_bytes()).expect("it is valid");
+        assert_eq!(named.0.as_deref(), expect, "{body}");
+    }
+}
+
+#[test]
+fn a_lenient_query_says_nothing_with_what_is_empty_and_one_thing_under_two_names() {
+    for (query, expect) in [
+        ("path=&directory=/b", Some("/b")),
+        ("path=&directory=", None),
+        ("path=/a&path=/a&include_imports=false&includeImports=false", Some("/a")),
+    ] {
+        let named: Named = read_query_leniently(query).expect(query);
+        assert_eq!((named.0.as_deref(), named.1), (expect, false), "{query}");
+    }
+    assert!(read_query_leniently::<Named>("path=/a&path=/b").is_err(), "two things are one too many");
+    assert!(read_query_leniently::<Named>("include_imports=true&includeImports=true").expect("one thing").1);
+    let form: Named = read_form_leniently(b"folder=%2Fa+b&includeImports=true").expect("it is a form");
+    assert_eq!((form.0.as_deref(), form.1), (Some("/a b"), true));
+}

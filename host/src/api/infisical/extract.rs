@@ -1,17 +1,17 @@
 //! What handlers of this dialect take from a request: read leniently, as its clients expect.
 //!
-//! Unknown members are ignored, texts are trimmed, booleans and numbers may be sent as text, and clients send JSON bodies with
-//! GET and DELETE.
+//! Unknown members are ignored, texts are trimmed, booleans and numbers may be sent as text, what is empty in a query was not
+//! said, and clients send JSON bodies with GET and DELETE.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 
-use crate::api::extract::json_bytes;
-use crate::api::fields::{Fields, Read, read, read_body_leniently, read_query_leniently};
+use crate::api::extract::{body_bytes, is_form_request, json_bytes};
+use crate::api::fields::{Fields, Read, read, read_body_leniently, read_form_leniently, read_query_leniently};
 use crate::api::problem::Problem;
 use crate::domain::error::violation;
 
-/// A JSON body.
+/// A body: JSON, or a form, as `curl -d` sends it.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -19,6 +19,9 @@ impl<S: Sync, T: Read> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if is_form_request(&request) {
+            return Ok(Self(read_form_leniently(&body_bytes(request).await?)?));
+        }
         Ok(Self(read_body_leniently(&json_bytes(request).await?)?))
     }
 }

@@ -245,6 +245,20 @@ impl Facade {
         known(self.names.destination.as_ref().map_or(&[], |names| names.config.as_slice()), sent)
     }
 
+    /// A member that `destinationConfig` must have and has not: one that stands for a required parameter of the connection,
+    /// which each destination says for itself.
+    #[must_use]
+    pub fn missing_config(&self, sent: &Map<String, Value>) -> Option<&str> {
+        let fields = self.names.destination.as_ref().map_or(&[][..], |names| names.config.as_slice()).iter();
+        let mut required = fields.filter(|field| {
+            let is_declared = |parameter: &Parameter| parameter.name == field.parameter && parameter.required;
+            field.scope == LegacyScope::Connection
+                && field.default_value.is_none()
+                && self.config.parameters_metadata.iter().any(is_declared)
+        });
+        required.find(|field| member(sent, &field.field).is_none()).map(|field| field.field.as_str())
+    }
+
     /// The declared ones among the members of `syncOptions`.
     #[must_use]
     pub fn known_options(&self, sent: &Map<String, Value>) -> Map<String, Value> {

@@ -92,8 +92,9 @@ fn is_twin(one: &SyncSpec, other: &SyncSpec) -> bool {
         let affixes = (options.key_template.clone(), options.key_prefix.clone(), options.key_suffix.clone());
         (affixes, options.key_case, options.key_names.clone())
     };
-    let place = Target::of(other);
-    leads_to(one, place) && one.config == other.config && source(one) == source(other) && keys(one) == keys(other)
+    // Both ways: what only one of them says may lead elsewhere.
+    let is_one_place = leads_to(one, Target::of(other)) && leads_to(other, Target::of(one));
+    is_one_place && one.config == other.config && source(one) == source(other) && keys(one) == keys(other)
 }
 
 /// Whether the sync says what the target says; of the destination what the target names.
@@ -125,6 +126,8 @@ mod tests {
         assert!(!is_twin(&one, &spec(|spec| spec["source"]["path"] = json!("/other"))));
         assert!(!is_twin(&one, &spec(|spec| spec["destination"]["path"] = json!("/other/"))));
         assert!(!is_twin(&one, &spec(|spec| spec["parameters"]["region"] = json!("us-east-1"))));
+        let root = spec(|spec| spec["destination"] = json!({}));
+        assert!(!is_twin(&one, &root) && !is_twin(&root, &one));
         assert!(!is_twin(&one, &spec(|spec| spec["options"] = json!({"keyPrefix": "B_"}))));
         assert!(!is_twin(&one, &spec(|spec| spec["config"] = json!("0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d21"))));
     }

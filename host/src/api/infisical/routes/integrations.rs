@@ -207,7 +207,7 @@ async fn update(
     let present = Shown { view: &view, integration: &integration, connection: connection.as_ref() }.members();
     let members = change.said.over(present);
     let changed = |spec| {
-        let spec = change.applied(&integration.map, spec);
+        let spec = change.applied(&integration.map, spec, &members);
         SyncSpec { presentation: Some(Presentation::of(Form::Integration, members.clone(), &spec)), ..spec }
     };
     let updated = state.services.syncs.update_with(&ctx, id, (&changed, activity), &Expected::Any).await;

@@ -227,6 +227,7 @@ async fn create(
     let ctx = client.in_project(&new.project).await?;
     let app = state.services.integrations.destination(&ctx, &destination).await?;
     said::check(&app.facade, app.can_import, &new.options)?;
+    said::require_config(&app.facade, &new.config)?;
     require_connection(&state, &ctx, (&app, new.connection)).await?;
     refuse_taken(&state, &ctx, &new.name, None).await?;
     let id = state.services.syncs.free_id(&ctx, &new.name).await?;
@@ -266,6 +267,9 @@ async fn update(
     let Found { app, view } = found(&state, &ctx, (&destination, uid)).await?;
     if let Some(options) = &patch.options {
         said::check(&app.facade, app.can_import, options)?;
+    }
+    if let Some(config) = &patch.config {
+        said::require_config(&app.facade, config)?;
     }
     if let Some(connection) = patch.connection {
         require_connection(&state, &ctx, (&app, connection)).await?;

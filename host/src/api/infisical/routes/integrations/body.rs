@@ -147,11 +147,16 @@ impl Read for IntegrationChange {
 }
 
 impl IntegrationChange {
-    /// What the integration says after the change.
-    pub(super) fn applied(&self, map: &LegacyMap, mut spec: SyncSpec) -> SyncSpec {
+    /// What the integration says after the change; `members` are then all that was said of it.
+    pub(super) fn applied(&self, map: &LegacyMap, mut spec: SyncSpec, members: &Map<String, Value>) -> SyncSpec {
         spec.source.environment = self.environment.clone().unwrap_or(spec.source.environment);
         spec.source.path = self.path.clone().unwrap_or(spec.source.path);
-        self.said.applied(map, spec, false)
+        let mut spec = self.said.applied(map, spec, false);
+        // Two members say it, and one of them may stand there from before.
+        if deletion(&self.said.0).is_some() {
+            spec.options.deletion = deletion(members).unwrap_or(spec.options.deletion);
+        }
+        spec
     }
 }
 
@@ -247,17 +252,17 @@ impl Said {
         if let Some(initial) = self.metadata("initialSyncBehavior") {
             options.initial_sync_behavior = Some(initial_of(Some(initial)));
         }
-        if let Some(deletion) = self.deletion() {
-            options.deletion = deletion;
-        }
+        options.deletion = deletion(&self.0).unwrap_or(options.deletion);
         options
     }
+}
 
-    fn deletion(&self) -> Option<Deletion> {
-        let (disabled, enabled) = (self.metadata("shouldDisableDelete"), self.metadata("shouldEnableDelete"));
-        disabled.or(enabled)?;
-        Some(deletion_of(disabled, enabled))
-    }
+/// What members say of deletion, if anything.
+fn deletion(members: &Map<String, Value>) -> Option<Deletion> {
+    let said = |name: &str| members.get("metadata").and_then(|metadata| metadata.get(name));
+    let (disabled, enabled) = (said("shouldDisableDelete"), said("shouldEnableDelete"));
+    disabled.or(enabled)?;
+    Some(deletion_of(disabled, enabled))
 }
 
 /// As much of a name as a sync can have.

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::error::violation;
 use crate::domain::integration::facade::{Facade, MappedDestination};
 use crate::domain::sync::{Deletion, Form, InitialSync, OnConflict, OnInvalid, Presentation, SyncOptions, SyncSpec};
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Result, Violation};
 
 /// Characters of a display name.
 const DISPLAY_NAME_MAX: usize = 100;
@@ -156,6 +157,16 @@ pub(super) fn check(facade: &Facade, can_import: bool, options: &Options) -> Res
         return refused("a recursive sync cannot import: initialSyncBehavior must be overwrite-destination".into());
     }
     Ok(())
+}
+
+/// Refuses a `destinationConfig` that leaves to the connection what each destination says for itself.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn require_config(facade: &Facade, config: &Map<String, Value>) -> Result<()> {
+    let Some(name) = facade.missing_config(config) else { return Ok(()) };
+    let pointer = format!("/destinationConfig/{name}");
+    Err(Error::invalid(vec![Violation::new(pointer, violation::REQUIRED, "is required")]))
 }
 
 /// The name, as far as a display name has room for it.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::input::{Given, key, own_path};
+use super::input::{Given, NAME_RULE, key, made_name, own_path};
 use super::output::ManyOut;
 use super::query::{KINDS, Kind};
 use super::work;
@@ -97,6 +97,9 @@ impl Read for Update {
         let place = place::of_secrets(fields);
         let presence = fields.or("mode", Presence::Present, read::choice(MODES));
         let items = items(fields, read::object::<Item>);
+        if let (Some(Presence::Any), Some(items)) = (presence, &items) {
+            refuse_unmakeable(fields, items)?;
+        }
         Some(Self(Batch { project: project?, place: place?, presence: presence?, items: items? }))
     }
 }
@@ -141,6 +144,16 @@ impl Read for DeletedItem {
     }
 }
 
+/// What may be made has a name that a new secret may have.
+fn refuse_unmakeable(fields: &Fields<'_>, items: &[Item]) -> Option<()> {
+    let mut is_good = Some(());
+    for (index, _) in items.iter().enumerate().filter(|(_, item)| made_name(item.name.as_str()).is_none()) {
+        let place = fields.place("secrets").below(&index.to_string()).below("secretKey");
+        is_good = place.refuse(violation::MALFORMED, NAME_RULE);
+    }
+    is_good
+}
+
 fn items<T>(
     fields: &mut Fields<'_>,
     reader: impl Fn(&crate::api::fields::At<'_>, serde_json::Value) -> Option<T>,
@@ -161,7 +174,7 @@ async fn set(state: &ApiState, client: &Client, batch: Batch) -> Result<ManyOut>
         let path = path.unwrap_or_else(|| place.path.clone());
         edits.push(Edit::Set { set: BatchSet { path, name, change, expected: Expected::Any }, presence });
     }
-    let written = state.services.secrets.edit(&ctx, &place.environment, &edits, true).await?;
+    let written = state.services.secrets.edit(&ctx, &place.environment, &edits, true).await.map_err(work::told)?;
     Ok(ManyOut { secrets: work::answers(state, &ctx, &place.environment, written).await? })
 }
 

@@ -21,7 +21,7 @@ use crate::service::secrets::{
 /// The longest pause between two reminders, in days.
 const REMINDER_DAYS_MAX: i64 = 36_500;
 /// What the name of a secret that is made here satisfies.
-const NAME_RULE: &str = "1 to 255 characters without `:`, `/`, white space or control characters";
+pub(super) const NAME_RULE: &str = "1 to 255 characters without `:`, `/`, white space or control characters";
 
 /// What is set of a secret.
 #[derive(ToSchema)]

@@ -5,6 +5,7 @@ use super::output::{ListOut, OneOut, SecretOut};
 use super::query::{Kind, ListQuery, OneQuery};
 use crate::api::etag::Tagged;
 use crate::api::infisical::client::Client;
+use crate::api::infisical::refusal::placed;
 use crate::api::state::ApiState;
 use crate::domain::id::SecretUid;
 use crate::domain::name::SecretName;
@@ -83,13 +84,19 @@ async fn write(
     let ctx = client.in_project(&project).await?;
     let change = complete(state, &ctx, given, presence).await?;
     if kind == Kind::Personal {
-        let found = state.services.secrets.set_override(&ctx, &place, &name, &change, presence).await?;
+        let set = state.services.secrets.set_override(&ctx, &place, &name, &change, presence).await;
+        let found = set.map_err(told)?;
         return personal_answer(state, &ctx, found).await;
     }
     let set = BatchSet { path: place.path, name, change, expected: Expected::Any };
     let edits = [Edit::Set { set, presence }];
-    let written = state.services.secrets.edit(&ctx, &place.environment, &edits, true).await?;
+    let written = state.services.secrets.edit(&ctx, &place.environment, &edits, true).await.map_err(told)?;
     answer(state, &ctx, &place.environment, written).await
+}
+
+/// What a service says of a value, in the words of this dialect.
+pub(super) fn told(error: Error) -> Error {
+    placed(error, |place| (place == "/value").then(|| "/secretValue".to_owned()))
 }
 
 /// The change with the tags that it names by their ids.
