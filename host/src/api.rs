@@ -21,6 +21,7 @@ pub(crate) mod middleware;
 pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod problem;
+mod queryless;
 pub(crate) mod router;
 pub(crate) mod routes;
 pub mod serve;

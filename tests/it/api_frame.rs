@@ -141,7 +141,7 @@ async fn an_unchanged_resource_is_not_sent_again() {
 async fn requests_are_counted_by_documented_route() {
     let api = TestApi::start().await;
     api.tenant("acme").await;
-    api.admin().get("/v1/tenants/acme?unknown=hunter2").await.expect(200);
+    api.admin().get("/v1/tenants/acme?pageToken=hunter2").await.expect(200);
     api.anonymous().get("/hunter2").await.expect(404);
     let metrics = api.anonymous().get("/metrics").await.expect(200);
     assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
@@ -256,4 +256,28 @@ async fn head_is_get_without_the_body() {
     let api = TestApi::start().await;
     let answer = api.anonymous().call(Method::HEAD, "/healthz", None).await.expect(200);
     assert_eq!(answer.json, Value::Null);
+}
+
+#[tokio::test]
+async fn an_operation_without_a_query_refuses_its_parameters() {
+    let api = TestApi::start().await;
+    api.tenant("acme").await;
+    let prod = "/v1/tenants/acme/environments/prod";
+    api.admin().post("/v1/tenants/acme/environments", &json!({"slug": "prod"})).await.expect(201);
+    api.admin().put(&format!("{prod}/secrets/A"), &json!({"value": "kept"})).await.expect(201);
+    for (method, path, pointer) in [
+        (Method::DELETE, format!("{prod}/secrets/A?version=1"), "?version"),
+        (Method::DELETE, format!("{prod}?recursive=true"), "?recursive"),
+        (Method::POST, format!("{prod}/secrets:batch?dry_run=1"), "?dryRun"),
+        (Method::GET, prod.to_owned() + "?x=1", "?x"),
+    ] {
+        let body = (method == Method::POST).then(|| json!({}));
+        let refused = api.admin().call(method, &path, body.as_ref()).await.problem(400, "invalid_request");
+        let error = &refused.json["errors"][0];
+        assert_eq!((&error["pointer"], &error["code"]), (&json!(pointer), &json!("unknown_member")), "{path}");
+    }
+    let read = api.admin().get(&format!("{prod}/secrets/A?view=value")).await.expect(200);
+    assert_eq!(read.json["value"], "kept");
+    api.anonymous().get("/healthz?x=1").await.expect(200);
+    api.admin().get("/v1/nowhere?x=1").await.problem(404, "route_not_found");
 }

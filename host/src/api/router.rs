@@ -14,11 +14,15 @@ use super::infisical;
 use super::middleware;
 use super::openapi;
 use super::problem::Problem;
+use super::queryless;
 use super::routes;
 use super::state::{ApiSettings, ApiState};
 use crate::domain::Code;
 use crate::ports::meter::Meter;
 use crate::service::Services;
+
+/// Where the routes of the native dialect begin.
+const NATIVE: &str = "/v1/";
 
 /// Every documented route.
 pub(crate) fn documented() -> Routes {
@@ -54,8 +58,11 @@ impl Routes {
 
     /// Adds handlers of one path: `.add(routes!(list, create))`.
     pub(crate) fn add(mut self, (schemas, paths, handlers): UtoipaMethodRouter<ApiState>) -> Self {
-        for path in paths.paths.keys() {
-            self.router = self.router.route(&colon::routed(path), handlers.clone());
+        for (path, item) in &paths.paths {
+            let handlers = handlers.clone();
+            // Probes and the other dialect ignore what they do not know.
+            let handlers = if path.starts_with(NATIVE) { queryless::held(item, handlers) } else { handlers };
+            self.router = self.router.route(&colon::routed(path), handlers);
         }
         self.document.components.get_or_insert_default().schemas.extend(schemas);
         self.add_paths(paths);

@@ -43,7 +43,7 @@ pub struct AssumedRole {
     /// Only for the keys of a session.
     #[setting(display_name = "Session token", secret)]
     pub session_token: Option<String>,
-    /// The role to assume. Its trust policy should require the external id that the server shows for the tenant.
+    /// The role to assume. Its trust policy should require the tenant's `uid` as the external id.
     #[setting(display_name = "Role ARN", pattern = "arn:aws[a-z-]*:iam::[0-9]{12}:role/.{1,512}")]
     pub role_arn: String,
 }
