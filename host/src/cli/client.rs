@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::args::ServerArguments;
 use super::events::Events;
 use super::exit::{Exit, Failure};
+use super::output::text;
 use crate::domain::Code;
 
 /// How long a server may take to accept a connection.
@@ -39,13 +40,18 @@ impl Client {
         if url::Url::parse(&base).is_err() {
             return Err(Failure::usage("`--url` is no address").hint("give it as http://127.0.0.1:8080"));
         }
+        let token = arguments.token.as_deref().map(str::trim_end).filter(|token| !token.is_empty());
+        if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(Failure::usage("the token holds white space or other characters that no token has")
+                .hint("set KEYFERRY_TOKEN or give `--token` again, as it was printed"));
+        }
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(CONNECT_LIMIT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| Failure::chain(Exit::Unexpected, &error))?;
-        Ok(Self { http, base, token: arguments.token.clone(), tenant: arguments.tenant.clone() })
+        Ok(Self { http, base, token: token.map(str::to_owned), tenant: arguments.tenant.clone() })
     }
 
     /// The path of something of the tenant.
@@ -154,8 +160,11 @@ async fn refused(response: Response) -> Failure {
     let exit = known.map_or(Exit::Unexpected, Exit::of);
     let mut failure = Failure::new(exit, format!("{detail} ({} {code})", status.as_u16()));
     let violations = problem.get("errors").and_then(Value::as_array).into_iter().flatten();
-    let violations = violations
-        .map(|found| format!("{}: {}", super::output::text(found, "/pointer"), super::output::text(found, "/detail")));
+    let violations = violations.map(|found| match text(found, "/pointer") {
+        // The whole body has the empty pointer.
+        whole if whole.is_empty() => text(found, "/detail"),
+        pointer => format!("{pointer}: {}", text(found, "/detail")),
+    });
     // One alone is told in the sentence already.
     failure.details = violations.filter(|violation| violation != detail).collect();
     failure.problem = Some(problem);

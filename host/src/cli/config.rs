@@ -1,7 +1,7 @@
 //! `config`: connections.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::args::{ConfigCommand, CredentialArguments};
 use super::client::{Client, segment};
@@ -14,12 +14,14 @@ pub(super) async fn run(command: ConfigCommand, client: &Client, output: Output)
     let one = |integration: &str, id: &str| format!("{}/{}", all(integration), segment(id));
     match command {
         ConfigCommand::Create { integration, display_name, credentials, draft } => {
-            let body = creation(display_name, &credentials)?;
+            let parameters = integration::parameters(&integration, &credentials.parameters, client).await;
+            let body = creation(display_name, parameters, &credentials)?;
             let made = client.send(Method::POST, &all(&integration), &body).await?;
             let id = text(&made, "/id");
             if !draft {
                 let publish = format!("{}:publish", one(&integration, &id));
-                client.send(Method::POST, &publish, &json!({})).await?;
+                let published = client.send(Method::POST, &publish, &json!({})).await;
+                published.map_err(|failure| unpublished(failure, &integration, &id))?;
             }
             output.data(&made, |_| id.clone());
         }
@@ -51,10 +53,22 @@ pub(super) async fn run(command: ConfigCommand, client: &Client, output: Output)
     Ok(())
 }
 
-fn creation(display_name: Option<String>, credentials: &CredentialArguments) -> Result<Value, Failure> {
+/// The draft stays: it holds what was entered.
+fn unpublished(mut failure: Failure, integration: &str, id: &str) -> Failure {
+    failure.details.push(format!("the connection {id} was made, and stays a draft"));
+    failure.hint(format!(
+        "`keyferry config publish {integration} {id}` publishes it, `keyferry config delete {integration} {id}` removes it"
+    ))
+}
+
+fn creation(
+    display_name: Option<String>,
+    parameters: Map<String, Value>,
+    credentials: &CredentialArguments,
+) -> Result<Value, Failure> {
     let mut body = json!({
         "displayName": display_name.unwrap_or_else(|| "default".to_owned()),
-        "parameters": input::typed_object(&credentials.parameters),
+        "parameters": parameters,
     });
     if let (Some(method), Some(body)) = (&credentials.auth, body.as_object_mut()) {
         let parameters = input::credentials(&credentials.credentials)?;

@@ -101,7 +101,7 @@ impl Failure {
 impl From<crate::domain::Error> for Failure {
     fn from(error: crate::domain::Error) -> Self {
         let mut failure = Self::chain(Exit::of(error.code()), &error);
-        failure.details.extend(error.violations().iter().map(|found| format!("{}: {}", found.pointer, found.detail)));
+        failure.details.extend(error.violations().iter().map(ToString::to_string));
         failure
     }
 }

@@ -1,9 +1,9 @@
 //! `integration`.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::args::IntegrationCommand;
+use super::args::{CredentialArguments, IntegrationCommand};
 use super::client::{Client, segment};
 use super::exit::{Exit, Failure};
 use super::output::{Output, table, text};
@@ -33,20 +33,44 @@ pub(super) async fn run(command: IntegrationCommand, client: &Client, output: Ou
             output.data(&json!({ "deleted": id }), |_| format!("deleted integration `{id}`"));
         }
         IntegrationCommand::Verify { id, credentials } => {
-            let parameters = input::credentials(&credentials.credentials)?;
-            let body = match &credentials.auth {
-                None => json!({ "configParameters": input::typed_object(&credentials.parameters) }),
-                Some(method) => json!({
-                    "authMetadataId": method,
-                    "authConfig": { "integrationAuthMetadataId": method, "level": "APPLICATION", "parameters": parameters },
-                    "configParameters": input::typed_object(&credentials.parameters),
-                }),
-            };
+            let body = entered(&id, &credentials, client).await?;
             let answer = client.send(Method::POST, &format!("{}:verifyConfig", path(&id)), &body).await?;
             verified(&answer, output)?;
         }
     }
     Ok(())
+}
+
+/// What was entered, and nothing else: the server has what is stored.
+async fn entered(id: &str, credentials: &CredentialArguments, client: &Client) -> Result<Value, Failure> {
+    let mut body = Map::new();
+    if let Some(method) = &credentials.auth {
+        let parameters = input::credentials(&credentials.credentials)?;
+        let auth = json!({ "integrationAuthMetadataId": method, "level": "APPLICATION", "parameters": parameters });
+        body.insert("authMetadataId".to_owned(), json!(method));
+        body.insert("authConfig".to_owned(), auth);
+    }
+    if !credentials.parameters.is_empty() {
+        let parameters = parameters(id, &credentials.parameters, client).await;
+        body.insert("configParameters".to_owned(), Value::Object(parameters));
+    }
+    Ok(Value::Object(body))
+}
+
+/// Parameters of a connection, of the types that the integration asks for.
+pub(super) async fn parameters(id: &str, pairs: &[(String, String)], client: &Client) -> Map<String, Value> {
+    let guessed = input::typed_object(pairs, |_| false);
+    if guessed.values().all(Value::is_string) {
+        return guessed;
+    }
+    // Without an answer the guess has to do: what is wrong with the integration is told where the parameters are sent to.
+    let found = client.get(&client.of_tenant(&format!("integrations/{}", segment(id)))).await.unwrap_or_default();
+    let known = found.pointer("/configMetadata/parametersMetadata").and_then(Value::as_array);
+    let is_text = |name: &str| {
+        let mut named = known.into_iter().flatten().filter(|parameter| text(parameter, "/name") == name);
+        named.any(|parameter| matches!(text(parameter, "/type").as_str(), "String" | "Option"))
+    };
+    input::typed_object(pairs, is_text)
 }
 
 /// Prints the outcome of a verification; rejected credentials are a failure of the command.

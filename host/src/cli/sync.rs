@@ -13,6 +13,9 @@ use super::output::{Output, text};
 use super::{input, tenant};
 use follow::Follower;
 
+/// The options that are no text.
+const OPTIONS_OF_JSON: [&str; 4] = ["autoSync", "driftCheckIntervalSeconds", "keyNames", "verify"];
+
 pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -> Result<(), Failure> {
     let one = |id: &str| client.of_tenant(&format!("syncs/{}", segment(id)));
     match command {
@@ -55,10 +58,12 @@ pub(super) async fn run(command: SyncCommand, client: &Client, output: Output) -
         SyncCommand::Cancel { id } => verb(client, output, &one(&id), "cancel").await?,
         SyncCommand::Delete { id, remove_secrets } => {
             client.delete(&format!("{}?removeSecrets={remove_secrets}", one(&id))).await?;
-            output.data(&json!({ "deleted": id }), |_| match remove_secrets {
-                true => format!("sync `{id}` goes as soon as its keys are gone from the destination"),
-                false => format!("deleted sync `{id}`"),
-            });
+            if remove_secrets {
+                let begun = format!("sync `{id}` goes as soon as its keys are gone from the destination");
+                output.data(&json!({ "removing": id }), |_| begun);
+            } else {
+                output.data(&json!({ "deleted": id }), |_| format!("deleted sync `{id}`"));
+            }
         }
     }
     Ok(())
@@ -96,8 +101,8 @@ async fn create(arguments: &SyncCreateArguments, client: &Client, output: Output
             "path": arguments.path,
             "recursive": arguments.recursive,
         },
-        "destination": input::typed_object(&arguments.destination),
-        "options": input::typed_object(&arguments.options),
+        "destination": input::typed_object(&arguments.destination, |_| false),
+        "options": input::typed_object(&arguments.options, |name| !OPTIONS_OF_JSON.contains(&name)),
     });
     if let (Some(config), Some(body)) = (&arguments.config, body.as_object_mut()) {
         body.insert("config".to_owned(), Value::String(config.clone()));

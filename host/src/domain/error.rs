@@ -214,6 +214,13 @@ impl Violation {
     }
 }
 
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The whole body has the empty pointer.
+        if self.pointer.is_empty() { f.write_str(&self.detail) } else { write!(f, "{}: {}", self.pointer, self.detail) }
+    }
+}
+
 /// Stable words for what can be wrong with one value.
 pub mod violation {
     pub const REQUIRED: &str = "required";
@@ -266,7 +273,7 @@ impl Error {
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
         let detail = match violations.as_slice() {
-            [only] => format!("{}: {}", only.pointer, only.detail),
+            [only] => only.to_string(),
             many => format!("{} problems, listed in `errors`", many.len()),
         };
         let mut error = Self::new(Code::InvalidRequest, detail);

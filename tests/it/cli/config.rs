@@ -3,6 +3,7 @@
 use keyferry_tests::fake_plugins::{FakePlugins, RIGHT, parameter_store};
 use keyferry_tests::served::Served;
 use keyferry_tests::shell::Shell;
+use serde_json::json;
 
 use super::PROGRAM;
 
@@ -41,12 +42,36 @@ async fn connection_lives_from_draft_to_deletion() {
 }
 
 #[tokio::test]
+async fn draft_that_cannot_be_published_is_told() {
+    let (_served, mut shell) = shell().await;
+    shell.run("keyferry config create aws-parameter-store -p region=eu-west-1").await.expect(2);
+    shell.run("keyferry config list aws-parameter-store").await.expect(0);
+    insta::assert_snapshot!("unpublished", shell.transcript());
+}
+
+#[tokio::test]
+async fn parameters_have_the_types_that_the_integration_asks_for() {
+    let (_served, shell) = shell().await;
+    for (entered, kept) in [("region=42", "42"), ("region='\"42\"'", "42"), ("region=eu", "eu")] {
+        let line = format!("keyferry config create aws-parameter-store -p {entered} -p retries=3 --draft --json");
+        let made = shell.quietly(&line).await.expect(0).json();
+        assert_eq!(
+            (&made["parameters"]["region"], &made["parameters"]["retries"]),
+            (&json!(kept), &json!(3)),
+            "{made}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn everything_wrong_with_a_connection_is_told_at_once() {
     let (_served, mut shell) = shell().await;
     for line in [
         "keyferry config create aws-parameter-store --auth acces-key -p regoin=eu-west-1 -p retries=11",
         "keyferry config create aws-parameter-store --auth access-key -p region=eu-west-1 -c secretAccessKey=@right",
+        "keyferry config create aws-parameter-store -p region=eu-west-1 -c accessKeyId=AKIA",
         "keyferry config create absent -p a=b",
+        "keyferry config create absent -p a=1",
         "keyferry config verify aws-parameter-store nonsense",
     ] {
         shell.run(line).await;

@@ -52,6 +52,7 @@ async fn integration_is_declared_and_deleted() {
         "keyferry integration create - < crm.json",
         "keyferry integration create wrong.json",
         "keyferry integration create half.json",
+        "echo '[]' | keyferry integration create -",
         "keyferry integration create absent.json",
         "keyferry integration list",
         "keyferry integration delete crm --json",
@@ -83,6 +84,15 @@ async fn credentials_are_tested_without_being_stored() {
         shell.run(&format!("{verify} {rest}")).await.expect(code);
     }
     shell.run("keyferry integration verify absent --auth key -c k=v").await.expect(4);
+    shell.run("keyferry integration verify aws-parameter-store").await.expect(2);
+    let stored = format!(
+        r#"{{"parameters": {{"baseUrl": "https://crm.example"}}, "auth": {{"integrationAuthMetadataId": "key",
+           "level": "APPLICATION", "parameters": {{"apiKey": "{RIGHT}"}}}}, {}"#,
+        CRM.trim_start_matches('{')
+    );
+    shell.write("stored.json", &stored);
+    shell.run("keyferry integration create stored.json").await.expect(0);
+    shell.run("keyferry integration verify crm").await.expect(0);
     let transcript = shell.transcript();
     assert!(!transcript.contains(RIGHT), "{transcript}");
     insta::assert_snapshot!("verify", transcript);

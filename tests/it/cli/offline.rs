@@ -39,6 +39,8 @@ async fn whoever_is_not_let_in_is_told_why() {
     let (_, member) = served.api.member("acme", "reader", "READER").await;
     let mut shell = Shell::at(PROGRAM, &served);
     shell.run("keyferry sync list --token eyJ.no.token").await.expect(3);
+    shell.run("keyferry sync list --token \"$(printf 'eyJ.no.token\\r')\"").await.expect(3);
+    shell.run("keyferry sync list --token 'two words'").await.expect(2);
     shell.unset("KEYFERRY_TOKEN");
     shell.run("keyferry sync list").await.expect(3);
     shell.set("KEYFERRY_TOKEN", &member);

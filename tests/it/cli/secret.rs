@@ -41,6 +41,7 @@ async fn what_cannot_be_set_is_told_and_nothing_is_set() {
         "keyferry secret set /app/A=1 /app/A=2",
         "keyferry secret set '/my app/A=1' '/app/ A=1'",
         "keyferry secret set /app/A=1 --environment nowhere",
+        "printf '\\377\\376' | keyferry secret set /app/BINARY",
         "keyferry secret list -r",
     ] {
         shell.run(line).await;

@@ -6,6 +6,7 @@ use keyferry_tests::program::eventually;
 use keyferry_tests::served::Served;
 use keyferry_tests::shelf::{REFUSED, Shelf};
 use keyferry_tests::shell::Shell;
+use serde_json::json;
 
 use super::PROGRAM;
 
@@ -57,6 +58,19 @@ async fn sync_is_made_planned_run_and_deleted() {
     let kept = shelf.items().clone();
     assert_eq!(kept, [("A", "3"), ("C", "4")].map(|(key, value)| (key.to_owned(), value.to_owned())).into());
     insta::assert_snapshot!("sync", shell.transcript());
+}
+
+#[tokio::test]
+async fn text_of_digits_is_text_where_text_is_meant() {
+    let (_served, shell) = shell(&Shelf::default()).await;
+    let create = "keyferry sync create app --integration shelf --config $SHELF --path /app";
+    let options = "-d 'path=\"/\"' -o keyPrefix=1 -o autoSync=false -o driftCheckIntervalSeconds=3600";
+    let made = shell.quietly(&format!("{create} {options} --json")).await.expect(0).json();
+    assert_eq!(made["destination"]["path"], "/");
+    assert_eq!((&made["options"]["keyPrefix"], &made["options"]["autoSync"]), (&json!("1"), &json!(false)), "{made}");
+    assert_eq!(made["options"]["driftCheckIntervalSeconds"], 3600, "{made}");
+    let removing = shell.quietly("keyferry sync delete app --remove-secrets --json").await.expect(0);
+    assert_eq!(removing.json(), json!({"removing": "app"}));
 }
 
 #[tokio::test]

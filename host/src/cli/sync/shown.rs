@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::text;
+use crate::domain::Code;
 
 /// The most keys that a failure lists; `--json` has them all.
 const KEYS_MAX: usize = 20;
@@ -78,6 +79,7 @@ pub(super) fn status(found: &Value) -> String {
     if !error.is_empty() {
         lines.push(format!("  {error}"));
     }
+    lines.extend(waiting(found));
     if text(found, "/state") == "BLOCKED" {
         lines.push(format!("  approve with: {}", approval(&text(found, "/id"), &text(found, "/lastRun/planHash"))));
     }
@@ -89,6 +91,19 @@ pub(super) fn status(found: &Value) -> String {
     let drifted = found.pointer("/drift/keys").and_then(Value::as_array).into_iter().flatten();
     lines.extend(drifted.filter_map(Value::as_str).map(|key| format!("! {key}  (was changed at the destination)")));
     lines.join("\n")
+}
+
+/// What a sync waits for, and until when.
+fn waiting(found: &Value) -> Option<String> {
+    let time = |pointer: &str| {
+        let seconds = found.pointer(pointer)?.as_i64()? / 1_000;
+        jiff::Timestamp::from_second(seconds).ok()
+    };
+    match (time("/waiting/until"), time("/retryAt")) {
+        (Some(until), _) => Some(format!("waits until {until}: {}", text(found, "/waiting/detail"))),
+        (None, Some(at)) => Some(format!("tried again at {at}")),
+        (None, None) => None,
+    }
 }
 
 /// What a run did; by name the keys that an import left, and those that a check found changed.
@@ -138,11 +153,17 @@ fn reason(run: &Value) -> Option<String> {
     blocked(run).or_else(|| (!error.is_empty()).then_some(error))
 }
 
-/// Refused by the guard, by whoever cancelled the run or by the vendor; or to be mended first; else it may work another time.
+/// Refused by the guard or by whoever cancelled the run; else as the code of the error says, as with every other command. A key
+/// that did not arrive may arrive another time.
 fn exit_of(run: &Value) -> Exit {
-    match (text(run, "/state").as_str(), text(run, "/error/class").as_str()) {
-        ("BLOCKED" | "CANCELLED", _) | (_, "AUTHENTICATION") => Exit::Refused,
-        (_, "CONFIGURATION") => Exit::Usage,
+    let code = text(run, "/error/code");
+    let known = Code::ALL.iter().copied().find(|known| known.text() == code);
+    match (text(run, "/state").as_str(), text(run, "/error/class").as_str(), known) {
+        ("BLOCKED" | "CANCELLED", _, _) => Exit::Refused,
+        (_, "ITEM", _) => Exit::Unavailable,
+        (_, _, Some(code)) => Exit::of(code),
+        (_, "AUTHENTICATION", None) => Exit::Refused,
+        (_, "CONFIGURATION", None) => Exit::Usage,
         _ => Exit::Unavailable,
     }
 }
@@ -173,14 +194,40 @@ mod tests {
 
     #[test]
     fn exit_code_tells_what_to_mend() {
-        for (class, exit) in [
-            (json!("AUTHENTICATION"), Exit::Refused),
-            (json!("CONFIGURATION"), Exit::Usage),
-            (json!("RETRY"), Exit::Unavailable),
-            (json!(null), Exit::Unavailable),
+        for (class, code, exit) in [
+            (json!("AUTHENTICATION"), json!("credentials_rejected"), Exit::Refused),
+            (json!("AUTHENTICATION"), json!(null), Exit::Refused),
+            (json!("CONFIGURATION"), json!("invalid_request"), Exit::Usage),
+            (json!("CONFIGURATION"), json!("plugin_inactive"), Exit::Refused),
+            (json!("CONFIGURATION"), json!("grant_missing"), Exit::Refused),
+            (json!("CONFIGURATION"), json!("one_of_a_newer_server"), Exit::Usage),
+            (json!("ITEM"), json!("invalid_request"), Exit::Unavailable),
+            (json!("RETRY"), json!("plugin_unavailable"), Exit::Unavailable),
+            (json!("OURS"), json!("internal"), Exit::Unexpected),
+            (json!(null), json!(null), Exit::Unavailable),
         ] {
-            let failure = unsuccessful("app", &json!({"state": "FAILED", "error": {"class": class, "detail": "why"}}));
-            assert_eq!((failure.exit, failure.details.as_slice()), (exit, ["why".to_owned()].as_slice()));
+            let error = json!({"class": class, "code": code, "detail": "why"});
+            let failure = unsuccessful("app", &json!({"state": "FAILED", "error": error}));
+            assert_eq!(failure.exit, exit, "{class} {code}");
+            assert_eq!(failure.details, ["why"]);
+        }
+    }
+
+    #[test]
+    fn what_a_sync_waits_for_is_told_with_its_end() {
+        let waiting =
+            json!({"reason": "RETRY", "detail": "the last attempt failed; it is tried again", "until": 90_500});
+        for (waiting, retry_at, line) in [
+            (
+                waiting,
+                json!(60_000),
+                Some("waits until 1970-01-01T00:01:30Z: the last attempt failed; it is tried again"),
+            ),
+            (json!(null), json!(60_000), Some("tried again at 1970-01-01T00:01:00Z")),
+            (json!(null), json!(null), None),
+        ] {
+            let shown = status(&json!({"id": "app", "state": "PENDING", "waiting": waiting, "retryAt": retry_at}));
+            assert_eq!(shown.lines().nth(2), line, "{shown}");
         }
     }
 }

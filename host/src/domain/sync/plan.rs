@@ -336,6 +336,7 @@ impl fmt::Display for BlockReason {
                 write!(f, "it deletes {deletes} keys, more than the {allowed} that pass without approval")
             }
             Self::SourceEmpty { owned } => write!(f, "the source selects nothing, while {owned} keys are ours"),
+            Self::ForeignOverwrite { keys: 1 } => f.write_str("it overwrites 1 key that is not ours"),
             Self::ForeignOverwrite { keys } => write!(f, "it overwrites {keys} keys that are not ours"),
             Self::DestinationChanged => f.write_str("the settings lead to another place than before"),
             Self::PluginMajorChanged { from, to } => write!(f, "the plugin changed from version {from} to {to}"),

@@ -291,7 +291,7 @@ impl From<PlanItem> for ChangeOut {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SyncBlock)]
 pub(super) struct BlockOut {
-    #[schema(example = "the plan needs approval: it overwrites 1 keys that are not ours")]
+    #[schema(example = "the plan needs approval: it overwrites 2 keys that are not ours")]
     detail: String,
     #[schema(value_type = Vec<Object>, example = json!([{"kind": "FOREIGN_OVERWRITE", "keys": 1}]))]
     reasons: Vec<BlockReason>,
