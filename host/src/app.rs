@@ -2,6 +2,7 @@
 
 mod adapters;
 mod error;
+mod first_start;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -14,16 +15,20 @@ use tokio::task::JoinHandle;
 
 use crate::api::{self, ApiSettings, Rate};
 use crate::config::Config;
+use crate::crypto::Keyring;
 use crate::domain::Secret;
 use crate::ports::meter::Meter;
 use crate::ports::plugin::{Inspected, PluginRunner};
 use crate::service::Services;
-use crate::store::RedbStore;
+use crate::store::{OpenError, RedbStore};
 use crate::sync::{EngineHandle, EngineOptions, SyncEngine};
 use crate::telemetry::Metrics;
 
+use adapters::Absent;
+
 pub use adapters::{Program, RootKeyOrigin};
 pub use error::StartError;
+pub use first_start::{check_first_start, is_first_start};
 
 /// A host that serves.
 pub struct App {
@@ -55,8 +60,30 @@ impl Ground {
     /// # Errors
     /// [`StartError`], naming the step that failed.
     pub async fn open(config: &Config, program: &Program, listener: Option<SocketAddr>) -> Result<Self, StartError> {
+        Self::on(adapters::store(config, Absent::Make).await?, config, program, listener).await
+    }
+
+    /// Opens what earlier starts made, and makes neither store nor root key; none before the first start.
+    ///
+    /// # Errors
+    /// As [`Ground::open`].
+    pub async fn find(config: &Config, program: &Program) -> Result<Option<Self>, StartError> {
+        if is_first_start(config) {
+            return Ok(None);
+        }
+        match adapters::store(config, Absent::Refuse).await {
+            Err(StartError::Store(OpenError::Missing { .. })) => Ok(None),
+            opened => Self::on(opened?, config, program, None).await.map(Some),
+        }
+    }
+
+    async fn on(
+        (store, root_key, keyring): (Arc<RedbStore>, RootKeyOrigin, Keyring),
+        config: &Config,
+        program: &Program,
+        listener: Option<SocketAddr>,
+    ) -> Result<Self, StartError> {
         let meter: Arc<dyn Meter> = Arc::new(Metrics::new());
-        let (store, root_key, keyring) = adapters::store(config).await?;
         let core = adapters::core(config, (store.clone(), keyring), program, (meter.clone(), listener)).await?;
         let services = Services::open(core, program.policy).await.map_err(StartError::Services)?;
         Ok(Self { services, root_key, store, meter })
@@ -88,10 +115,7 @@ impl App {
     /// # Errors
     /// [`StartError`], naming the step that failed.
     pub async fn start(config: &Config, program: &Program) -> Result<Self, StartError> {
-        let listen = config.server.listen;
-        let listener =
-            TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
+        let (listener, address) = listen(config).await?;
         let ground = Ground::open(config, program, Some(address)).await?;
         ground.load_plugins().await?;
         let Ground { services, root_key, store, meter } = ground;
@@ -129,10 +153,26 @@ impl App {
     }
 }
 
+/// Whether the host could listen where it is to.
+///
+/// # Errors
+/// [`StartError::Listen`].
+pub async fn check_address(config: &Config) -> Result<(), StartError> {
+    listen(config).await.map(drop)
+}
+
+async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> {
+    let address = config.server.listen;
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let chosen = listener.local_addr().map_err(failed)?;
+    Ok((listener, chosen))
+}
+
 /// The engine of syncs, which the services plan with.
 async fn engine(config: &Config, services: &Services, meter: Arc<dyn Meter>) -> Result<SyncEngine, StartError> {
     let options = EngineOptions {
-        runs_max: config.sync.runs_max.max(1),
+        runs_max: config.sync.runs_max,
         drift_check_interval: config.sync.drift_check_interval,
         ..EngineOptions::default()
     };

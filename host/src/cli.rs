@@ -16,13 +16,13 @@ mod secret;
 mod serve;
 mod sync;
 mod tenant;
+mod token;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use serde_json::json;
 
-use args::{Arguments, Command, TokenArguments};
+use args::{Arguments, Command};
 use client::Client;
 use exit::{Exit, Failure};
 use output::Output;
@@ -72,7 +72,7 @@ async fn execute(arguments: Arguments, output: Output) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, &client()?, output).await?,
         Command::Secret(command) => secret::run(command, &client()?, output).await?,
         Command::Sync(command) => sync::run(command, &client()?, output).await?,
-        Command::Token(token) => exchange(&token, &client()?, output).await?,
+        Command::Token(token) => token::run(&token, client, output).await?,
         // The worker takes over the process before any of this; see `run`.
         Command::CompileWorker(_) => {}
     }
@@ -91,15 +91,4 @@ fn visible_commands() -> clap::Command {
     let visible = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
     let command = clap::Command::new("keyferry").version(env!("CARGO_PKG_VERSION"));
     command.args(all.get_arguments().cloned()).subcommands(visible)
-}
-
-async fn exchange(token: &TokenArguments, client: &Client, output: Output) -> Result<(), Failure> {
-    let secret = match &token.client_secret_file {
-        Some(path) => input::file(path)?,
-        None => input::standard("the client secret")?,
-    };
-    let body = json!({ "clientId": token.client_id, "clientSecret": secret.trim_end() });
-    let answer = client.send(reqwest::Method::POST, "/v1/auth:token", &body).await?;
-    output.data(&answer, |answer| output::text(answer, "/accessToken"));
-    Ok(())
 }

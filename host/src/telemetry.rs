@@ -31,10 +31,18 @@ pub enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
-    #[error("the log filter cannot be read")]
+    #[error("the log filter in `telemetry.log` cannot be read")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
     #[error("logging has begun already")]
     Begun(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Whether [`begin_logging`] would take this filter.
+///
+/// # Errors
+/// [`TelemetryError::Filter`].
+pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
+    EnvFilter::try_new(filter).map(drop).map_err(TelemetryError::Filter)
 }
 
 /// Begins logging to stderr, by a filter such as `info,keyferry::sync=debug`, and keeps panic messages out of it: they

@@ -36,6 +36,13 @@ async fn the_first_start_makes_one_administrator_and_one_token() {
     api.admin().get("/v1/tenants").await.expect(200);
     let again = api.services.identities.administrator_token().await.expect("there is an administrator");
     api.bearer(again.token.expose()).get("/v1/tenants").await.expect(200);
+    let view = api.services.core.records.view().await.expect("the store works");
+    let log = keyferry::service::audit::log(keyferry::domain::id::TenantUid::SYSTEM);
+    let events: Vec<(u64, keyferry::service::audit::AuditEvent)> =
+        view.scan_appended(&log, None, 10).await.expect("the store works");
+    let told: Vec<(&str, &str)> =
+        events.iter().map(|(_, event)| (event.action.as_str(), event.actor_name.as_str())).collect();
+    assert_eq!(told, [("identities.bootstrap", "administrator"), ("tokens.issue", "administrator")]);
 }
 
 #[tokio::test]

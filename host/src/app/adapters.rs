@@ -22,7 +22,7 @@ use crate::service::context::Core;
 use crate::service::host_key::code_cache_key;
 use crate::service::plugins::PluginPolicy;
 use crate::service::plugins::watch::WatchedRunner;
-use crate::store::{IntegrityCheck, RedbOptions, RedbStore};
+use crate::store::{IntegrityCheck, OpenError, RedbOptions, RedbStore};
 
 /// What this process is.
 #[derive(Clone, Debug)]
@@ -43,13 +43,30 @@ pub enum RootKeyOrigin {
     Environment(String),
 }
 
+/// What is done where there is no store yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    Make,
+    Refuse,
+}
+
 /// Opens the store and its keys; the first start makes them.
-pub(super) async fn store(config: &Config) -> Result<(Arc<RedbStore>, RootKeyOrigin, Keyring), StartError> {
+pub(super) async fn store(
+    config: &Config,
+    absent: Absent,
+) -> Result<(Arc<RedbStore>, RootKeyOrigin, Keyring), StartError> {
     let directory = &config.store.data_dir;
-    make_private(directory)?;
-    let store = Arc::new(open_store(config).await?);
+    if absent == Absent::Make {
+        make_private(directory)?;
+    }
+    let store = Arc::new(open_store(config, absent == Absent::Make).await?);
     let kv: Arc<dyn KvStore> = store.clone();
     let wrapped = system::wrapped_keys(&kv).await.map_err(StartError::ReadStore)?;
+    if wrapped.is_none() && absent == Absent::Refuse {
+        // A first start ended before its first record: to every reader there is nothing yet.
+        store.close().await.map_err(StartError::Close)?;
+        return Err(StartError::Store(OpenError::Missing { path: store_file(config) }));
+    }
     let (root, origin) = root_key(&config.crypto.root, directory, wrapped.is_none())?;
     let keyring = match wrapped {
         Some(wrapped) => Keyring::open(&root, &wrapped).await.map_err(StartError::Keyring)?,
@@ -62,13 +79,18 @@ pub(super) async fn store(config: &Config) -> Result<(Arc<RedbStore>, RootKeyOri
     Ok((store, origin, keyring))
 }
 
-async fn open_store(config: &Config) -> Result<RedbStore, StartError> {
+/// The file of the store.
+pub(super) fn store_file(config: &Config) -> PathBuf {
+    config.store.data_dir.join("keyferry.redb")
+}
+
+async fn open_store(config: &Config, creates_missing: bool) -> Result<RedbStore, StartError> {
     let integrity_check = match config.store.always_check_integrity {
         true => IntegrityCheck::Always,
         false => IntegrityCheck::AfterUncleanShutdown,
     };
-    let options = RedbOptions { integrity_check, ..RedbOptions::default() };
-    let path = config.store.data_dir.join("keyferry.redb");
+    let options = RedbOptions { integrity_check, creates_missing, ..RedbOptions::default() };
+    let path = store_file(config);
     let opened = tokio::task::spawn_blocking(move || RedbStore::open(&path, options)).await;
     opened.map_err(|error| StartError::Services(Error::internal(error)))?.map_err(StartError::Store)
 }
@@ -87,7 +109,7 @@ fn conceal_environment() {
     }
 }
 
-fn root_key(
+pub(super) fn root_key(
     root: &RootKey,
     data_directory: &Path,
     is_first_start: bool,
@@ -148,7 +170,7 @@ fn runner(
     let options = WasmRunnerOptions {
         compile: limits,
         cache: Some(CodeCacheOptions { directory: config.store.data_dir.join("compiled"), key }),
-        max_concurrent_calls: u32::try_from(config.runtime.calls_max).unwrap_or(u32::MAX).max(1),
+        max_concurrent_calls: u32::try_from(config.runtime.calls_max).unwrap_or(u32::MAX),
         observer: Some(Arc::new(observer)),
         ..WasmRunnerOptions::new(worker)
     };
@@ -162,7 +184,7 @@ pub(super) fn bare_runner(program: &Program) -> Result<WasmRunner, StartError> {
     WasmRunner::start(WasmRunnerOptions::new(worker)).map_err(StartError::Runtime)
 }
 
-fn egress(
+pub(super) fn egress(
     config: &config::Egress,
     meter: Arc<dyn Meter>,
     listener: Option<SocketAddr>,

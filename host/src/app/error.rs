@@ -15,7 +15,7 @@ use crate::store::OpenError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    #[error("the data directory `{}` cannot be made", .path.display())]
+    #[error("the folder `{}` cannot be made or written to", .path.display())]
     DataDirectory {
         path: PathBuf,
         #[source]

@@ -61,7 +61,7 @@ pub enum Command {
     /// Syncs: plan, run, watch
     #[command(subcommand)]
     Sync(SyncCommand),
-    /// Exchange a machine identity's client id and secret for an access token
+    /// Exchange a machine identity's client id and secret for an access token, or make one for the administrator
     Token(TokenArguments),
     /// Print the OpenAPI document of this build
     Openapi,
@@ -94,7 +94,8 @@ pub struct ServeArguments {
     /// Where the database lives
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
-    /// A file that the administrator token of the first start is written to (mode 0600), instead of standard error
+    /// A file that the administrator's token of the first start is written to (mode 0600), instead of standard error; `keyferry
+    /// token --administrator` makes another
     #[arg(long)]
     pub administrator_token_file: Option<PathBuf>,
 }
@@ -211,11 +212,11 @@ pub struct CredentialArguments {
     /// The auth method's id
     #[arg(long)]
     pub auth: Option<String>,
-    /// A connection parameter, as name=value
+    /// A connection parameter, as name=value; double quotes around a value make it text, as in 'build="42"'
     #[arg(long = "parameter", short = 'p', value_parser = pair)]
     pub parameters: Vec<(String, String)>,
     /// A credential, as name=value; `name=@file` and `name=-` (standard input) keep it out of the process list
-    #[arg(long = "credential", short = 'c', value_parser = pair)]
+    #[arg(long = "credential", short = 'c', value_parser = pair, requires = "auth")]
     pub credentials: Vec<(String, String)>,
 }
 
@@ -394,11 +395,11 @@ pub struct SyncCreateArguments {
     /// Also the folders below
     #[arg(long, short = 'r')]
     pub recursive: bool,
-    /// A destination parameter, as name=value
+    /// A destination parameter, as name=value; double quotes around a value make it text, as in 'app="42"'
     #[arg(long = "destination", short = 'd', value_parser = pair)]
     pub destination: Vec<(String, String)>,
-    /// An option, as name=value: autoSync, deletion, onConflict, onDrift, driftCheckIntervalSeconds, initialSyncBehavior,
-    /// keyTemplate, verify
+    /// An option, as name=value: autoSync, deletion, driftCheckIntervalSeconds, initialSyncBehavior, keyCase, keyNames,
+    /// keyPrefix, keySuffix, keyTemplate, onConflict, onDrift, onInvalid, onUnresolvedReference, verify
     #[arg(long = "option", short = 'o', value_parser = pair)]
     pub options: Vec<(String, String)>,
 }
@@ -406,11 +407,21 @@ pub struct SyncCreateArguments {
 #[derive(Debug, Args)]
 pub struct TokenArguments {
     /// The identity's client id
-    #[arg(long, env = "KEYFERRY_CLIENT_ID")]
-    pub client_id: String,
+    #[arg(long, env = "KEYFERRY_CLIENT_ID", required_unless_present = "administrator")]
+    pub client_id: Option<String>,
     /// A file with the client secret; by default it is read from standard input
     #[arg(long)]
     pub client_secret_file: Option<PathBuf>,
+    /// Make a token for the administrator of the host on this machine instead, from its data directory and its root key; the
+    /// host must not be running
+    #[arg(long, conflicts_with = "client_secret_file")]
+    pub administrator: bool,
+    /// With `--administrator`: the configuration file of the host
+    #[arg(long, env = "KEYFERRY_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// With `--administrator`: where the database lives
+    #[arg(long, requires = "administrator")]
+    pub data_dir: Option<PathBuf>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -1,6 +1,7 @@
 //! Typed reading of merged options, remembering where each came from and everything that is wrong.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -84,6 +85,29 @@ impl Reader {
             self.problem(section, key, "must be a whole number, not negative");
             T::default()
         })
+    }
+
+    /// A value that works from `least` on; `shown` is that, as it is entered.
+    pub(super) fn at_least<T: PartialOrd>(
+        &mut self,
+        read: fn(&mut Self, &str, &str) -> T,
+        (section, key): (&str, &str),
+        (least, shown): (T, &str),
+    ) -> T {
+        let problems = self.problems.len();
+        let value = read(self, section, key);
+        // What cannot be read at all was told already.
+        if value < least && self.problems.len() == problems {
+            self.problem(section, key, &format!("must be at least {shown}"));
+        }
+        value
+    }
+
+    pub(super) fn folder(&mut self, section: &str, key: &str) -> PathBuf {
+        if self.value(section, key).and_then(Value::as_str) == Some("") {
+            self.problem(section, key, "must name a folder");
+        }
+        self.text(section, key).into()
     }
 
     /// The index of the value among `allowed`.

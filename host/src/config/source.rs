@@ -1,6 +1,7 @@
 //! Reads files and environment, merges them in their order, and refuses what no option is called.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::{Table, Value};
 
@@ -12,6 +13,10 @@ use crate::domain::Secret;
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
 /// Environment variables of options begin with this.
 const PREFIX: &str = "KEYFERRY__";
+/// The operating system limits processor time in whole seconds.
+const COMPILE_TIMEOUT_LEAST: (Duration, &str) = (Duration::from_secs(1), "`1s`");
+/// The compiler's program alone takes more than this.
+const COMPILE_MEMORY_LEAST: (u64, &str) = (64 << 20, "`64MiB`");
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -137,15 +142,15 @@ fn resolve(reader: &mut Reader, environment: &Environment) -> Config {
             shutdown_timeout: reader.duration("server", "shutdown_timeout"),
         },
         store: Store {
-            data_dir: reader.text("store", "data_dir").into(),
+            data_dir: reader.folder("store", "data_dir"),
             always_check_integrity: reader.one_of("store", "integrity_check", &["after-unclean-shutdown", "always"])
                 == 1,
         },
         crypto: Crypto { root: root_key(reader, environment) },
         runtime: Runtime {
-            calls_max: reader.number("runtime", "calls_max"),
-            compile_timeout: reader.duration("runtime", "compile_timeout"),
-            compile_memory_max: reader.bytes("runtime", "compile_memory_max"),
+            calls_max: reader.at_least(Reader::number, ("runtime", "calls_max"), (1, "1")),
+            compile_timeout: reader.at_least(Reader::duration, ("runtime", "compile_timeout"), COMPILE_TIMEOUT_LEAST),
+            compile_memory_max: reader.at_least(Reader::bytes, ("runtime", "compile_memory_max"), COMPILE_MEMORY_LEAST),
         },
         egress: Egress {
             private_ranges: reader.list("egress", "private_ranges"),
@@ -154,7 +159,7 @@ fn resolve(reader: &mut Reader, environment: &Environment) -> Config {
             tenant_origins: reader.list("egress", "tenant_origins"),
         },
         sync: Sync {
-            runs_max: reader.number("sync", "runs_max"),
+            runs_max: reader.at_least(Reader::number, ("sync", "runs_max"), (1, "1")),
             drift_check_interval: reader.duration("sync", "drift_check_interval"),
         },
         telemetry: Telemetry {
@@ -201,8 +206,6 @@ fn default_root_key_file(environment: &Environment) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn env(pairs: &[(&str, &str)]) -> Environment {
@@ -231,6 +234,32 @@ mod tests {
         assert_eq!(config.server.listen.port(), 2);
         assert_eq!(config.server.requests_burst, 7);
         assert_eq!(config.store.data_dir, PathBuf::from("flag"));
+    }
+
+    #[test]
+    fn values_that_nothing_works_with_are_refused_with_the_least_that_does() {
+        for (name, least, below, detail) in [
+            ("KEYFERRY__SYNC__RUNS_MAX", "1", "0", "`sync.runs_max` in the environment must be at least 1"),
+            ("KEYFERRY__RUNTIME__CALLS_MAX", "1", "0", "`runtime.calls_max` in the environment must be at least 1"),
+            (
+                "KEYFERRY__RUNTIME__COMPILE_TIMEOUT",
+                "1s",
+                "999ms",
+                "`runtime.compile_timeout` in the environment must be at least `1s`",
+            ),
+            (
+                "KEYFERRY__RUNTIME__COMPILE_MEMORY_MAX",
+                "64MiB",
+                "1B",
+                "`runtime.compile_memory_max` in the environment must be at least `64MiB`",
+            ),
+            ("KEYFERRY__STORE__DATA_DIR", "x", "", "`store.data_dir` in the environment must name a folder"),
+        ] {
+            let with = |value| load(None, &env(&[(name, value)]), &Overrides::default());
+            assert!(with(least).is_ok(), "{name}={least}");
+            let Err(ConfigError::Invalid(problems)) = with(below) else { panic!("{name}={below} is taken") };
+            assert_eq!(problems, [detail]);
+        }
     }
 
     #[test]

@@ -327,10 +327,15 @@ impl Identities {
     /// # Errors
     /// `not_found` before the first start.
     pub async fn administrator_token(&self) -> Result<AccessToken> {
-        let view = self.core.records.view().await?;
-        let uid = view.get_clear(&rows::identity_by_name(BOOTSTRAP_NAME)).await?.ok_or_else(unknown)?;
-        let uid = uid.try_into().map(IdentityUid::from_bytes).map_err(|_| unknown())?;
-        let identity: IdentityRecord = view.get(&rows::identity(uid)).await?.ok_or_else(unknown)?;
+        let now = self.core.clock.now();
+        let identity = transact!(self.core.records, |tx| {
+            let uid = tx.get_clear(&rows::identity_by_name(BOOTSTRAP_NAME)).await?.ok_or_else(unknown)?;
+            let uid = uid.try_into().map(IdentityUid::from_bytes).map_err(|_| unknown())?;
+            let identity: IdentityRecord = tx.get(&rows::identity(uid)).await?.ok_or_else(unknown)?;
+            let event = audit::event(&host(&identity), "", now, "tokens.issue", uid.to_string());
+            audit::append(&mut tx, TenantUid::SYSTEM, event).await?;
+            identity
+        });
         self.access.issue(&identity)
     }
 }

@@ -8,17 +8,66 @@ use keyferry_tests::shell::Shell;
 
 use super::PROGRAM;
 
-/// A shell whose host has a store with a root key.
-async fn shell() -> Shell {
+/// A shell whose host has never been started.
+fn fresh() -> Shell {
     let mut shell = Shell::new(PROGRAM);
     shell.set("KEYFERRY__CRYPTO__ROOT_KEY_FILE", &shell.folder().join("root.key").display().to_string());
-    shell.run("keyferry check --data-dir data").await.expect(0);
+    shell.set("KEYFERRY__SERVER__LISTEN", "127.0.0.1:0");
     shell
+}
+
+/// Starts the host and stops it; what it said.
+async fn serve_once(shell: &Shell) -> String {
+    let mut host = shell.start("keyferry serve --data-dir data --administrator-token-file token");
+    host.says("listening on").await;
+    host.terminate();
+    let ran = host.ended().await;
+    ran.expect(0).stderr
+}
+
+/// A shell whose host has a store with a root key.
+async fn shell() -> Shell {
+    let shell = fresh();
+    serve_once(&shell).await;
+    shell
+}
+
+#[tokio::test]
+async fn check_before_the_first_start_makes_nothing() {
+    let mut shell = fresh();
+    for (line, code) in [
+        ("keyferry check --data-dir data", 0),
+        ("keyferry check --data-dir data --json", 0),
+        ("KEYFERRY__CRYPTO__ROOT_KEY_FILE=data/root.key keyferry check --data-dir data", 2),
+        ("KEYFERRY__CRYPTO__ROOT_PROVIDER=env KEYFERRY_ROOT_KEY=hunter2 keyferry check --data-dir data", 2),
+        (": > file", 0),
+        ("keyferry check --data-dir file/data", 2),
+        ("keyferry token --administrator --data-dir data", 4),
+        ("ls -A", 0),
+    ] {
+        shell.run(line).await.expect(code);
+    }
+    insta::assert_snapshot!("first_start", shell.transcript());
+    let said = serve_once(&shell).await;
+    assert!(said.contains("keep a copy of it"), "{said}");
+}
+
+#[tokio::test]
+async fn first_token_is_not_lost_to_a_file_that_cannot_be_written() {
+    let shell = fresh();
+    let line = "keyferry serve --data-dir data --administrator-token-file absent/token";
+    let refused = shell.quietly(line).await.expect(2);
+    assert!(refused.stderr.contains("`absent/token` cannot be written"), "{}", refused.stderr);
+    assert!(!shell.folder().join("data").exists(), "nothing is made before");
+    let said = serve_once(&shell).await;
+    assert!(said.contains("good for 30 days, to token"), "{said}");
+    assert!(fs::read_to_string(shell.folder().join("token")).unwrap().starts_with("eyJ"));
 }
 
 #[tokio::test]
 async fn sound_host_is_checked_without_being_served() {
     let mut shell = shell().await;
+    shell.run("keyferry check --data-dir data").await.expect(0);
     shell.run("keyferry check --data-dir data --json").await.expect(0);
     insta::assert_snapshot!("sound", shell.transcript());
     let mode = fs::metadata(shell.folder().join("root.key")).unwrap().permissions().mode();
@@ -27,7 +76,7 @@ async fn sound_host_is_checked_without_being_served() {
 
 #[tokio::test]
 async fn wrong_configuration_is_told_whole_and_with_what_was_meant() {
-    let mut shell = Shell::new(PROGRAM);
+    let mut shell = fresh();
     shell.write(
         "wrong.toml",
         "[server]\nlistn = '127.0.0.1:0'\nshutdown_timeout = '10'\n[storage]\nx = 1\n[sync]\nruns_max = -1\n",
@@ -40,6 +89,8 @@ async fn wrong_configuration_is_told_whole_and_with_what_was_meant() {
         "keyferry check --config absent.toml",
         "KEYFERRY__SERVER__LISTEN=nowhere KEYFERRY__EGRES__LOOPBACK=* keyferry check",
         "KEYFERRY__EGRESS__PRIVATE_RANGES=10.0.0.0/99 keyferry check --data-dir data",
+        "KEYFERRY__TELEMETRY__LOG=foo=bar=baz keyferry check --data-dir data",
+        "KEYFERRY__SYNC__RUNS_MAX=0 KEYFERRY__STORE__DATA_DIR= keyferry check",
         "keyferry dev --listen 0.0.0.0:0",
         "keyferry dev --listen 127.0.0.1:0 --plugins absent",
     ] {
@@ -76,7 +127,9 @@ async fn data_directory_and_address_belong_to_one_host() {
     shell.set("KEYFERRY__CRYPTO__ROOT_KEY_FILE", &shell.folder().join("root.key").display().to_string());
     shell.run("keyferry check --data-dir $DATA").await.expect(5);
     let address = host.client().url().trim_start_matches("http://").to_owned();
-    shell.run(&format!("keyferry serve --data-dir own --listen {address}")).await.expect(5);
+    for command in ["serve", "check"] {
+        shell.run(&format!("keyferry {command} --data-dir own --listen {address}")).await.expect(5);
+    }
     insta::assert_snapshot!("taken", shell.transcript());
 }
 

@@ -1,6 +1,7 @@
 //! Tokens for machine identities, and what administrators make.
 
 use keyferry_tests::fake_plugins::FakePlugins;
+use keyferry_tests::program::Host;
 use keyferry_tests::served::Served;
 use keyferry_tests::shell::Shell;
 use serde_json::json;
@@ -33,6 +34,27 @@ async fn token_is_exchanged_and_lets_in() {
     shell.run("echo wrong | keyferry token --client-id $ID").await.expect(3);
     shell.run("keyferry token --client-id $ID --client-secret-file absent").await.expect(2);
     insta::assert_snapshot!("token", shell.transcript());
+}
+
+#[tokio::test]
+async fn administrator_gets_another_token_from_the_data_and_the_root_key() {
+    let mut host = Host::serve(PROGRAM).await;
+    let data = host.data().display().to_string();
+    let mut shell = Shell::new(PROGRAM);
+    shell.filter(&format!("{}|\\$DATA", regex::escape(&data)), "[data]");
+    shell.set("DATA", &data);
+    shell.run("keyferry token --administrator --data-dir $DATA").await.expect(5);
+    host.stop().await;
+    shell.run("keyferry token --administrator --data-dir $DATA").await.expect(2);
+    shell.set("XDG_CONFIG_HOME", &host.data().with_file_name("config").display().to_string());
+    let token = shell.run("keyferry token --administrator --data-dir $DATA").await.expect(0).stdout;
+    shell.run("keyferry token --administrator --data-dir $DATA --json").await.expect(0);
+    shell.run("keyferry token --administrator --data-dir $DATA --client-secret-file x").await.expect(2);
+    shell.run("keyferry token --data-dir $DATA").await.expect(2);
+    host.start().await;
+    shell.connect(host.client().url(), token.trim_end(), "dev");
+    shell.run("keyferry tenant list").await.expect(0);
+    insta::assert_snapshot!("administrator", shell.transcript());
 }
 
 #[tokio::test]

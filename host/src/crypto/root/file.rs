@@ -62,13 +62,21 @@ fn refuse_unsafe(path: &Path, file: &File) -> Result<(), RootKeyError> {
 /// # Errors
 /// [`RootKeyError::Exists`] when something is there; otherwise [`RootKeyError`] when it cannot be made.
 pub fn create(path: &Path, data_directory: &Path) -> Result<PathBuf, RootKeyError> {
-    refuse_inside(path, data_directory).map_err(|error| error.into_refusal(path, true))?;
+    check_place(path, data_directory)?;
     let key = KeyBytes::generate(&SystemRandomness).map_err(RootKeyError::Generate)?;
     write_new(path, key.expose()).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => RootKeyError::Exists { path: path.to_owned() },
         _ => RootKeyError::Create { path: path.to_owned(), source },
     })?;
     fs::canonicalize(path).map_err(|source| RootKeyError::Create { path: path.to_owned(), source })
+}
+
+/// Whether [`create`] would take this place.
+///
+/// # Errors
+/// [`RootKeyError::InsideDataDirectory`], or that it cannot be told.
+pub fn check_place(path: &Path, data_directory: &Path) -> Result<(), RootKeyError> {
+    refuse_inside(path, data_directory).map_err(|error| error.into_refusal(path, true))
 }
 
 fn write_new(path: &Path, key: &[u8; 32]) -> io::Result<()> {
