@@ -1,11 +1,12 @@
 //! Folders, by uid and by (parent, name), and what each imports. Renaming one moves no secret.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::transaction::{Transaction, View};
 use super::{Key, Kind, located};
 use crate::domain::id::{EnvironmentUid, FolderUid, ImportUid, TenantUid};
-use crate::domain::name::{FolderName, FolderPath};
+use crate::domain::name::{FolderName, FolderPath, Slug};
 use crate::domain::{Error, Result, Timestamp};
 
 /// A folder. The root of an environment has neither parent nor name.
@@ -375,6 +376,35 @@ pub async fn referrers(view: &View, tenant: TenantUid, target: FolderUid, limit:
 /// many does no harm, one too few would.
 pub fn add_referrer(tx: &mut Transaction, tenant: TenantUid, target: FolderUid, referrer: FolderUid) {
     tx.put_clear(&Key::new(tenant, Kind::FolderReferencedBy).uid(target.as_bytes()).uid(referrer.as_bytes()), &[]);
+}
+
+/// Notes that a secret of `referrer` refers to what lies at an address, whether a folder is there or not. As with
+/// [`add_referrer`], it is never taken back.
+pub fn note_address(
+    tx: &mut Transaction,
+    tenant: TenantUid,
+    (environment, path): (&Slug, &FolderPath),
+    referrer: FolderUid,
+) {
+    tx.put_clear(&address_key(tenant, environment, path).uid(referrer.as_bytes()), &[]);
+}
+
+/// The folders whose secrets refer to what lies at an address, directly.
+///
+/// # Errors
+/// As [`View::get`].
+pub async fn addressing(
+    view: &View,
+    tenant: TenantUid,
+    (environment, path): (&Slug, &FolderPath),
+    limit: usize,
+) -> Result<Vec<FolderUid>> {
+    trailing_uids(view, &address_key(tenant, environment, path), limit).await
+}
+
+fn address_key(tenant: TenantUid, environment: &Slug, path: &FolderPath) -> Key {
+    let hash = Sha256::digest(format!("{environment}:{path}"));
+    Key::new(tenant, Kind::FolderAddressedBy).bytes(&hash[..16])
 }
 
 async fn trailing_uids(view: &View, prefix: &Key, limit: usize) -> Result<Vec<FolderUid>> {

@@ -100,6 +100,8 @@ kinds! {
     TagBySlug = 0x50, "tag-by-slug";
     /// What an identity holds in place of a secret's value, by secret uid and identity uid.
     PersonalOverride = 0x51, "personal-override";
+    /// Index: hash of an environment's slug and a folder's path that a reference leads to, folder uid that holds it.
+    FolderAddressedBy = 0x52, "folder-addressed-by";
     /// A CUSTOM integration, by uid.
     Integration = 0x30, "integration";
     /// Index: slug -> integration uid.
@@ -142,6 +144,8 @@ kinds! {
     Quarantine = 0x4c, "quarantine";
     /// System range, index: time, tenant uid, sync uid: whether a check for drift is due is asked then. In clear.
     SyncCheck = 0x4d, "sync-check";
+    /// System range: plugin id: another version runs, or what it may do changed. In clear.
+    PluginChanged = 0x4e, "plugin-changed";
     /// An audit event, appended.
     Audit = 0x60, "audit";
 }

@@ -206,7 +206,10 @@ async fn rename(
     if !folders::rename(tx, ctx.tenant(), &folder, name.clone()).await? {
         return Err(Error::new(Code::AlreadyExists, "a folder with this name exists here"));
     }
-    folders::mark_dirty(tx, ctx.tenant(), folder.uid);
+    // Whatever lies below has another path as well, to which references may lead.
+    for uid in Resolver::new(tx.view(), ctx.tenant(), Unresolved::Literal).tree(folder.uid).await? {
+        folders::mark_dirty(tx, ctx.tenant(), uid);
+    }
     Ok(Folder { name: Some(name.clone()), ..folder })
 }
 

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::domain::id::{EnvironmentUid, FolderUid, SecretUid, TenantUid};
-use crate::domain::name::SecretName;
+use crate::domain::name::{FolderPath, SecretName, Slug};
 use crate::domain::reference::{self, Piece, Target};
 use crate::domain::{Code, Error, Result, Secret, Timestamp};
 use crate::records::secrets::SecretOverview;
@@ -374,6 +374,16 @@ pub async fn referenced_folders(
     Ok(found)
 }
 
+/// The places that a value's references lead to, whether something is there or not.
+#[must_use]
+pub fn referenced_places(value: &Secret<String>) -> Vec<(Slug, FolderPath)> {
+    let targets = reference::pieces(value.expose()).into_iter().filter_map(|piece| match piece {
+        Piece::Reference { target: Target::Absolute { environment, path, .. }, .. } => Some((environment, path)),
+        _ => None,
+    });
+    targets.collect()
+}
+
 /// Every folder whose outcome a change in `changed` can alter: the folder, those that import it or refer into it, and so on.
 ///
 /// # Errors
@@ -387,8 +397,20 @@ pub async fn affected_folders(view: &View, tenant: TenantUid, changed: FolderUid
         }
         pending.extend(folders::importers(view, tenant, folder, FOLDERS_MAX).await?);
         pending.extend(folders::referrers(view, tenant, folder, FOLDERS_MAX).await?);
+        pending.extend(addressing(view, tenant, folder).await?);
     }
     Ok(found)
+}
+
+/// The folders whose secrets refer to the place of this one: they may have done so before it was there.
+async fn addressing(view: &View, tenant: TenantUid, folder: FolderUid) -> Result<Vec<FolderUid>> {
+    let (environment, path) = match folders::path_of(view, tenant, folder).await {
+        Ok(found) => found,
+        Err(error) if error.code() == Code::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let Some(environment) = environments::read(view, tenant, environment).await? else { return Ok(Vec::new()) };
+    folders::addressing(view, tenant, (&environment.slug, &path), FOLDERS_MAX).await
 }
 
 /// The environment and folder at a path.
@@ -398,8 +420,8 @@ pub async fn affected_folders(view: &View, tenant: TenantUid, changed: FolderUid
 pub async fn folder_at(
     view: &View,
     tenant: TenantUid,
-    environment: &crate::domain::name::Slug,
-    path: &crate::domain::name::FolderPath,
+    environment: &Slug,
+    path: &FolderPath,
 ) -> Result<(EnvironmentUid, FolderUid)> {
     let environment =
         environments::find(view, tenant, environment).await?.ok_or_else(|| Error::not_found("environment"))?;

@@ -16,7 +16,7 @@ use crate::records::{Transaction, environments, folders as folder_records, secre
 use crate::service::audit;
 use crate::service::context::TenantCtx;
 use crate::service::folders::{Place, ensure, hold};
-use crate::service::resolve::{folder_at, referenced_folders};
+use crate::service::resolve::{folder_at, referenced_folders, referenced_places};
 use crate::service::tags::{self, Room};
 use crate::transact;
 
@@ -360,6 +360,9 @@ impl<'a> Writing<'a> {
         }
         for target in referenced_folders(self.tx.view(), self.tenant, folder, value).await? {
             folder_records::add_referrer(self.tx, self.tenant, target, folder);
+        }
+        for (environment, path) in referenced_places(value) {
+            folder_records::note_address(self.tx, self.tenant, (&environment, &path), folder);
         }
         Ok(())
     }

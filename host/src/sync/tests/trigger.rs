@@ -8,6 +8,7 @@ use super::world::{World, place, slug, values};
 use crate::domain::id::RunUid;
 use crate::domain::sync::{RunState, SyncState, Trigger};
 use crate::domain::{Code, Expected};
+use crate::service::environments::{Environments, NewEnvironment};
 use crate::service::folders::{Contents, Place};
 use crate::service::syncs::Syncs;
 
@@ -98,6 +99,52 @@ async fn a_deleted_import_reaches_the_syncs_of_the_folder_that_imported_it() {
     world.engine.run_due().await.expect("a store");
     assert_eq!(world.pass(QUIET).await, 1);
     assert_eq!(world.vendor.values(), values(&[("OWN", "own")]));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Appears {
+    Folder,
+    Environment,
+    Renamed,
+    Again,
+}
+
+#[tokio::test]
+async fn a_reference_to_what_is_not_there_yet_is_followed_once_it_is() {
+    for (appears, reference) in [
+        (Appears::Folder, "${prod.later.deep.Z}"),
+        (Appears::Environment, "${soon.Z}"),
+        (Appears::Renamed, "${prod.later.deep.Z}"),
+        (Appears::Again, "${prod.later.deep.Z}"),
+    ] {
+        let world = World::new().await;
+        match appears {
+            Appears::Renamed => world.set("/now/deep", "Z", "0").await,
+            Appears::Again => world.set("/later/deep", "Z", "0").await,
+            Appears::Folder | Appears::Environment => {}
+        }
+        world.set("/app", "R", reference).await;
+        if matches!(appears, Appears::Again) {
+            delete(&world, &place("prod", "/later"), Contents::Removed).await;
+        }
+        world.sync(|_| ()).await;
+        assert_eq!(world.run().await.run.state, RunState::Failed, "{appears:?}");
+        match appears {
+            Appears::Folder | Appears::Again => world.set("/later/deep", "Z", "1").await,
+            Appears::Environment => {
+                let new = NewEnvironment { slug: slug("soon"), display_name: None, position: None };
+                Environments::new(world.core.clone()).create(&world.ctx, &new).await.expect("an environment");
+                world.set_in("soon", "/", "Z", "1").await;
+            }
+            Appears::Renamed => {
+                let (now, later) = (place("prod", "/now"), "later".parse().expect("a name"));
+                world.folders().rename(&world.ctx, &now, &later, &Expected::Any).await.expect("a folder");
+            }
+        }
+        assert_eq!(world.pass(QUIET).await, 1, "{appears:?}");
+        let expected = if matches!(appears, Appears::Renamed) { "0" } else { "1" };
+        assert_eq!(world.vendor.value("R").as_deref(), Some(expected), "{appears:?}");
+    }
 }
 
 #[tokio::test]
