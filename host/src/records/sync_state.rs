@@ -6,6 +6,7 @@ use super::transaction::{Transaction, View};
 use super::{Key, Kind};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::id::{Digest, RunUid, SyncUid, TenantUid};
+use crate::domain::name::Slug;
 use crate::domain::sync::{Approval, SyncState, Verification};
 use crate::domain::{Result, Timestamp};
 
@@ -197,6 +198,12 @@ pub struct Pending {
     /// It waits at least so long, after a failure.
     #[serde(default)]
     pub not_before: Option<Timestamp>,
+    /// It waits because the vendor rejected the credential.
+    #[serde(default)]
+    pub is_rejected: bool,
+    /// Something changed that may have mended what failed: it tries even where the connection is left alone.
+    #[serde(default)]
+    pub is_afresh: bool,
     /// When it begins.
     #[serde(default)]
     pub due_at: Timestamp,
@@ -206,7 +213,13 @@ impl Pending {
     /// A run that begins at once, whatever comes.
     #[must_use]
     pub const fn at_once(run: RunUid, now: Timestamp) -> Self {
-        Self { run, since: now, at_once: true, not_before: None, due_at: now }
+        Self { run, since: now, at_once: true, not_before: None, is_rejected: false, is_afresh: false, due_at: now }
+    }
+
+    /// The same run, which waits for nothing that was before: for quiet at most.
+    #[must_use]
+    pub fn afresh(self, now: Timestamp) -> Self {
+        Self { since: now, not_before: None, is_rejected: false, is_afresh: true, due_at: now, ..self }
     }
 }
 
@@ -295,6 +308,18 @@ pub fn delete_check(tx: &mut Transaction, due: Due) {
 #[must_use]
 pub fn dirty_prefix() -> Key {
     Key::system(Kind::Dirty)
+}
+
+/// The marker of a plugin that was switched, or that may do other things than before.
+#[must_use]
+pub fn plugin_marker(plugin: &Slug) -> Key {
+    Key::system(Kind::PluginChanged).text(plugin.as_str())
+}
+
+/// All keys of markers of changed plugins, to be watched.
+#[must_use]
+pub fn plugin_markers() -> Key {
+    Key::system(Kind::PluginChanged)
 }
 
 /// Notes when the engine is to look at a sync; blind, the last writer wins.

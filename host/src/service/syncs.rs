@@ -8,6 +8,7 @@ mod import;
 mod read;
 mod remove;
 mod run;
+pub mod source;
 pub mod trigger;
 
 use std::sync::{Arc, OnceLock};
@@ -15,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use serde::Serialize;
 
-pub use self::define::Activity;
+pub use self::define::{Activity, SyncChange};
 pub use self::import::require_importable;
 use super::context::Core;
 use super::destinations::Destinations;
@@ -97,6 +98,8 @@ pub struct Waiting {
 pub enum WaitReason {
     /// The wait after its own failure.
     Retry,
+    /// A credential that the vendor accepts: it rejected the one that it has.
+    Credential,
     /// The connection's vendor, which failed several times in a row; one run will try for all.
     Vendor,
 }
@@ -107,6 +110,9 @@ impl WaitReason {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Retry => "the last attempt failed; it is tried again",
+            Self::Credential => {
+                "the vendor rejected the credential; it is tried again when the connection changes, and once an hour"
+            }
             Self::Vendor => "the vendor failed several times in a row; it is left alone, then one sync tries for all",
         }
     }

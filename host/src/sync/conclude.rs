@@ -167,20 +167,34 @@ impl Conclusion<'_> {
         match ending.next {
             Next::GoOn(wait) => {
                 // What was wanted meanwhile is brought about by the same run; its own row would never be run.
-                if let Some(other) = slot(wanted, run.kind).replace(waiting(run.uid, now, wait)) {
+                let waiting = waiting(run.uid, now, wait);
+                if let Some(other) = slot(wanted, run.kind).replace(waiting.clone()) {
+                    if other.is_afresh {
+                        // What this attempt failed by may have been mended while it was under way.
+                        *slot(wanted, run.kind) = Some(waiting.afresh(now));
+                        tx.put(&runs::key(tenant, sync, run.uid), &Run { retry_at: None, ..run.clone() }).await?;
+                    }
                     self.join(tx, other.run, now).await?;
                 }
             }
             Next::Rest | Next::Probe(_) if run.kind == RunKind::Sync => {
                 Attempted { generation: run.generation }.write(tx, tenant, sync).await?;
-                match (&mut wanted.pending, ending.next) {
-                    (Some(pending), _) => pending.due_at = now,
+                match (wanted.pending.take(), ending.next) {
+                    (Some(pending), Next::Probe(wait)) if !(pending.at_once || pending.is_afresh) => {
+                        // What changed meanwhile is carried with a credential that was rejected just now.
+                        let key = runs::key(tenant, sync, pending.run);
+                        if let Some(run) = tx.get::<Run>(&key).await? {
+                            tx.put(&key, &Run { retry_at: Some(now.after(wait)), ..run }).await?;
+                        }
+                        wanted.pending = Some(probing(pending.run, now, wait));
+                    }
+                    (Some(pending), _) => wanted.pending = Some(Pending { due_at: now, ..pending }),
                     (None, Next::Probe(wait)) => {
                         let uid = RunUid::generate();
                         let mut probe = Run::pending(uid, sync, Trigger::Retry, wanted.generation, now);
                         probe.retry_at = Some(now.after(wait));
                         tx.put(&runs::key(tenant, sync, uid), &probe).await?;
-                        wanted.pending = Some(waiting(uid, now, wait));
+                        wanted.pending = Some(probing(uid, now, wait));
                     }
                     (None, _) => {}
                 }
@@ -212,7 +226,12 @@ impl Conclusion<'_> {
 /// A run that begins after this wait.
 fn waiting(run: RunUid, now: Timestamp, wait: Duration) -> Pending {
     let begin = now.after(wait);
-    Pending { run, since: now, at_once: false, not_before: Some(begin), due_at: begin }
+    Pending { at_once: false, not_before: Some(begin), due_at: begin, ..Pending::at_once(run, now) }
+}
+
+/// A run that tries after this wait whether the vendor accepts the credential again.
+fn probing(run: RunUid, now: Timestamp, wait: Duration) -> Pending {
+    Pending { is_rejected: true, ..waiting(run, now, wait) }
 }
 
 fn ending_of(run: &Run, report: &Report, has_done: bool) -> Ending {

@@ -14,6 +14,7 @@ use crate::records::sync_state::{self, Due, Wanted};
 use crate::records::{Key, View, folders, syncs};
 use crate::service::context::Core;
 use crate::service::resolve::affected_folders;
+use crate::service::syncs::source::note_name;
 use crate::service::syncs::trigger::{self, Pace};
 use crate::transact;
 
@@ -75,6 +76,7 @@ fn place_of(marker: &Key) -> Option<(TenantUid, FolderUid)> {
 async fn raise(core: &Core, tenant: TenantUid, sync: SyncUid) -> Result<()> {
     transact!(core.records, |tx| {
         if let Some(record) = syncs::read(tx.view(), tenant, sync).await?.filter(|record| record.removal.is_none()) {
+            let record = note_name(&mut tx, tenant, record).await?;
             let cause = (Trigger::Source, Pace::Debounced);
             trigger::raise(&mut tx, tenant, &record, cause, core.clock.now()).await?;
         }
@@ -104,7 +106,7 @@ async fn touched(view: &View, tenant: TenantUid, changed: FolderUid) -> Result<B
 }
 
 /// What of one sync does not open keeps no other one from running.
-fn or_skip<T: Default>(sync: SyncUid, outcome: Result<T>) -> Result<T> {
+pub(super) fn or_skip<T: Default>(sync: SyncUid, outcome: Result<T>) -> Result<T> {
     match outcome {
         Err(error) if error.code() == Code::RecordUnreadable => {
             tracing::error!(sync.uid = %sync, "a sync cannot be told of a change: what is stored of it does not open");
@@ -261,7 +263,8 @@ async fn admit(
         Ok(()) => Ok(Ok(())),
         Err(_) => {
             let wanted = unless_unreadable(Wanted::read(view, due.tenant, due.sync).await)?;
-            let is_asked = wanted.and_then(|wanted| wanted.pending).is_some_and(|pending| pending.at_once);
+            let is_asked =
+                wanted.and_then(|wanted| wanted.pending).is_some_and(|pending| pending.at_once || pending.is_afresh);
             Ok(breakers.admit(of, due.sync, is_asked, now))
         }
     }

@@ -3,6 +3,7 @@
 mod approve;
 mod breaker;
 mod crash;
+mod credential;
 mod drift;
 mod fail;
 mod ground;
@@ -10,6 +11,7 @@ mod import;
 mod interrupt;
 mod remove;
 mod schedule;
+mod source;
 mod trigger;
 mod vendor;
 mod world;

@@ -14,7 +14,7 @@ pub(crate) const TEXT_MAX: usize = 2_048;
 /// A refusal of a service, with the dialect's members in place of the settings that they go to. A source that does not exist
 /// is not found, as in the dialect.
 pub(crate) fn told(error: Error, map: &LegacyMap, method: Option<&str>) -> Error {
-    let missing = |v: &&Violation| v.pointer == "/source" && v.code == violation::UNKNOWN_REFERENCE;
+    let missing = |v: &&Violation| v.pointer.starts_with("/source") && v.code == violation::UNKNOWN_REFERENCE;
     if let Some(missing) = error.violations().iter().find(missing) {
         return Error::new(Code::NotFound, missing.detail.clone());
     }
@@ -84,9 +84,11 @@ mod tests {
 
     #[test]
     fn a_source_that_is_gone_is_not_found() {
-        let error = Error::invalid(vec![Violation::new("/source", violation::UNKNOWN_REFERENCE, "no such folder")]);
-        let told = told(error, &map(), None);
-        assert_eq!((told.code(), told.detail()), (Code::NotFound, "no such folder"));
-        assert!(told.violations().is_empty());
+        for pointer in ["/source", "/source/environment", "/source/path"] {
+            let error = Error::invalid(vec![Violation::new(pointer, violation::UNKNOWN_REFERENCE, "no such folder")]);
+            let told = told(error, &map(), None);
+            assert_eq!((told.code(), told.detail()), (Code::NotFound, "no such folder"));
+            assert!(told.violations().is_empty());
+        }
     }
 }

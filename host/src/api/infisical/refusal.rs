@@ -27,7 +27,11 @@ pub(crate) fn refused_in_a_sentence(error: Error) -> Error {
     let unknown = error.violations().iter().find(|violation| violation.code == violation::UNKNOWN_REFERENCE);
     match unknown {
         Some(violation) => {
-            let member = violation.pointer.trim_start_matches('/');
+            let member = match violation.pointer.as_str() {
+                "/source/environment" => "environment",
+                "/source/path" => "secretPath",
+                pointer => pointer.trim_start_matches('/'),
+            };
             Error::new(Code::InvalidRequest, format!("{member}: {}", violation.detail))
         }
         None => error,
@@ -50,10 +54,13 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_told_in_a_sentence() {
-        let unknown =
-            Error::invalid(vec![Violation::new("/source", violation::UNKNOWN_REFERENCE, "there is no such folder")]);
-        let told = refused_in_a_sentence(unknown);
-        assert_eq!((told.detail(), told.violations().len()), ("source: there is no such folder", 0));
+        for (pointer, member) in
+            [("/source", "source"), ("/source/environment", "environment"), ("/source/path", "secretPath")]
+        {
+            let unknown = Violation::new(pointer, violation::UNKNOWN_REFERENCE, "there is no such folder");
+            let told = refused_in_a_sentence(Error::invalid(vec![unknown]));
+            assert_eq!((told.detail(), told.violations().len()), (&*format!("{member}: there is no such folder"), 0));
+        }
         let shape = Error::invalid(vec![Violation::new("/a", "required", "is required")]);
         assert_eq!(refused_in_a_sentence(shape).violations().len(), 1);
     }

@@ -24,7 +24,7 @@ use crate::domain::name::Slug;
 use crate::domain::sync::SyncSpec;
 use crate::domain::{Code, Error, Versioned};
 use crate::records::syncs::Removal;
-use crate::service::syncs::SyncView;
+use crate::service::syncs::{Activity, SyncChange, SyncView};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -123,7 +123,9 @@ async fn update(
     IfMatch(expected): IfMatch,
     Json(patch): Json<SyncPatch>,
 ) -> Result<Tagged<SyncOut>, Problem> {
-    let changed = state.services.syncs.update(&ctx, &sync, &|spec| patch.apply(spec), &expected).await?;
+    let change =
+        SyncChange { apply: &|spec| patch.apply(spec), names_source: patch.names_source(), activity: Activity::Stays };
+    let changed = state.services.syncs.update(&ctx, &sync, change, &expected).await?;
     Ok(tagged(changed))
 }
 

@@ -1,6 +1,7 @@
 //! Making and changing syncs.
 
-use super::read::{follow_source, found};
+use super::read::found;
+use super::source::{follow_source, gone};
 use super::{SyncView, Syncs, require_importable, trigger};
 use crate::domain::access::Scope;
 use crate::domain::error::violation;
@@ -10,7 +11,7 @@ use crate::domain::sync::{SyncSpec, Trigger, mapping};
 use crate::domain::{Code, Error, Expected, Result, Violation};
 use crate::records::sync_state::{self, Wanted};
 use crate::records::syncs::{self, Pause, Removal, SyncRecord};
-use crate::records::{Transaction, View};
+use crate::records::{Transaction, View, environments};
 use crate::service::audit;
 use crate::service::context::TenantCtx;
 use crate::service::destinations::Target;
@@ -39,6 +40,17 @@ pub enum Activity {
     Stays,
     Pauses,
     Resumes,
+}
+
+/// One change of a sync.
+#[derive(Clone, Copy)]
+pub struct SyncChange<'a> {
+    /// Makes the new definition of the present one.
+    pub apply: &'a (dyn Fn(SyncSpec) -> SyncSpec + Send + Sync),
+    /// Whether it says where to carry from. A source that is gone has to be named anew: a folder that has got its name holds other
+    /// secrets.
+    pub names_source: bool,
+    pub activity: Activity,
 }
 
 impl Activity {
@@ -99,8 +111,9 @@ impl Syncs {
         let now = self.core.clock.now();
         let uid = SyncUid::generate();
         let record = transact!(self.core.records, |tx| {
-            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec, unworkable.clone()).await?;
-            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
+            let place = self.check(tx.view(), ctx.tenant(), &spec, unworkable.clone()).await;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await;
+            let ((environment, folder), connection) = both(place, connection)?;
             let record = SyncRecord {
                 uid,
                 spec: spec.clone(),
@@ -127,31 +140,20 @@ impl Syncs {
         Ok(record)
     }
 
-    /// Changes a sync; the id stays. A changed sync that runs by itself runs again.
+    /// Changes a sync, and pauses or resumes it with that: all of it happens or nothing. The id stays. A changed sync that runs by
+    /// itself runs again.
     ///
     /// # Errors
-    /// As [`Syncs::create`], and `not_found`, `precondition_failed`, `wrong_state` for one that is being deleted.
+    /// As [`Syncs::create`], and `not_found`, `precondition_failed`, `wrong_state` for one that is being deleted; `invalid_request`
+    /// when the source is gone and the change names none.
     pub async fn update(
         &self,
         ctx: &TenantCtx,
         slug: &Slug,
-        change: &(dyn Fn(SyncSpec) -> SyncSpec + Send + Sync),
+        change: SyncChange<'_>,
         expected: &Expected,
     ) -> Result<SyncView> {
-        self.update_with(ctx, slug, (change, Activity::Stays), expected).await
-    }
-
-    /// As [`Syncs::update`], and pauses or resumes the sync with it: both happen or neither.
-    ///
-    /// # Errors
-    /// As [`Syncs::update`].
-    pub async fn update_with(
-        &self,
-        ctx: &TenantCtx,
-        slug: &Slug,
-        (change, activity): (&(dyn Fn(SyncSpec) -> SyncSpec + Send + Sync), Activity),
-        expected: &Expected,
-    ) -> Result<SyncView> {
+        let activity = change.activity;
         ctx.require(Scope::SyncsWrite)?;
         if activity != Activity::Stays {
             ctx.require(Scope::SyncsRun)?;
@@ -163,12 +165,16 @@ impl Syncs {
                 refuse_going(&before)?;
             }
             let mut present = before.spec.clone();
-            follow_source(tx.view(), ctx.tenant(), &before, &mut present.source).await?;
-            let spec = SyncSpec { id: slug.clone(), ..change(present) };
+            let is_there = follow_source(tx.view(), ctx.tenant(), &before, &mut present.source).await?;
+            if !(is_there || change.names_source) {
+                return Err(gone());
+            }
+            let spec = SyncSpec { id: slug.clone(), ..(change.apply)(present) };
             require_scopes(ctx, &spec)?;
             let unworkable = self.unworkable(ctx.tenant(), &spec).await?;
-            let (environment, folder) = self.check(tx.view(), ctx.tenant(), &spec, unworkable).await?;
-            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await?;
+            let place = self.check(tx.view(), ctx.tenant(), &spec, unworkable).await;
+            let connection = self.destinations.attach(&mut tx, ctx.tenant(), Target::of(&spec)).await;
+            let ((environment, folder), connection) = both(place, connection)?;
             let after = SyncRecord {
                 spec,
                 folder,
@@ -181,7 +187,7 @@ impl Syncs {
             };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
             trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
-            let pace = if after.removal.is_some() { trigger::Pace::AtOnce } else { trigger::Pace::Debounced };
+            let pace = if after.removal.is_some() { trigger::Pace::AtOnce } else { trigger::Pace::Afresh };
             trigger::raise(&mut tx, ctx.tenant(), &after, (Trigger::Definition, pace), now).await?;
             if activity == Activity::Pauses {
                 sync_state::delete_due(&mut tx, ctx.tenant(), after.uid);
@@ -227,14 +233,15 @@ impl Syncs {
         transact!(self.core.records, |tx| {
             let before = for_update(&mut tx, ctx, slug, &Expected::Any).await?;
             refuse_going(&before)?;
-            let (environment, folder) = match before.pause {
-                Some(Pause::SourceMissing) => self.check(tx.view(), ctx.tenant(), &before.spec, None).await?,
-                Some(Pause::Owner) | None => (before.environment, before.folder),
-            };
-            let after = SyncRecord { pause: None, environment, folder, modified_at: now, ..before.clone() };
+            let mut source = before.spec.source.clone();
+            let was_missing = before.pause == Some(Pause::SourceMissing);
+            if was_missing && !follow_source(tx.view(), ctx.tenant(), &before, &mut source).await? {
+                return Err(gone());
+            }
+            let after = SyncRecord { pause: None, modified_at: now, ..before.clone() };
             syncs::update(&mut tx, ctx.tenant(), &before, &after).await?;
             trigger::look_again(&mut tx, ctx.tenant(), after.uid, now).await?;
-            let cause = (Trigger::Definition, trigger::Pace::Debounced);
+            let cause = (Trigger::Definition, trigger::Pace::Afresh);
             trigger::raise(&mut tx, ctx.tenant(), &after, cause, now).await?;
             audit::record(&mut tx, ctx, now, "syncs.resume", after.uid.to_string()).await?;
         });
@@ -274,7 +281,9 @@ impl Syncs {
             Ok(place) if violations.is_empty() => Ok(place),
             Ok(_) => Err(Error::invalid(violations)),
             Err(error) if error.code() == Code::NotFound => {
-                violations.push(Violation::new("/source", violation::UNKNOWN_REFERENCE, error.detail()));
+                let has_environment = environments::find(view, tenant, &spec.source.environment).await?.is_some();
+                let pointer = if has_environment { "/source/path" } else { "/source/environment" };
+                violations.push(Violation::new(pointer, violation::UNKNOWN_REFERENCE, error.detail()));
                 Err(Error::invalid(violations))
             }
             Err(error) => Err(error),
@@ -316,6 +325,17 @@ fn refuse_going(record: &SyncRecord) -> Result<()> {
 fn require_scopes(ctx: &TenantCtx, spec: &SyncSpec) -> Result<()> {
     ctx.require(Scope::SyncsWrite)?;
     if spec.options.imports() { ctx.require(Scope::SecretsWrite) } else { Ok(()) }
+}
+
+/// What two checks came to; where both complain, the violations of both.
+fn both<A, B>(one: Result<A>, other: Result<B>) -> Result<(A, B)> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) if one.code() == Code::InvalidRequest && other.code() == Code::InvalidRequest => {
+            Err(Error::invalid(one.violations().iter().chain(other.violations()).cloned().collect()))
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 fn too_large(spec: &SyncSpec) -> Vec<Violation> {

@@ -1,14 +1,15 @@
 //! Reading syncs and their runs.
 
+use super::source::follow_source;
 use super::{DriftView, ImportView, Preview, RunView, SyncView, Syncs, WaitReason, Waiting};
 use crate::domain::access::Scope;
 use crate::domain::id::{RunUid, SyncUid, TenantUid};
 use crate::domain::name::Slug;
-use crate::domain::sync::{Run, RunKind, RunState, RunStep, Selection, SyncState};
+use crate::domain::sync::{Run, RunKind, RunState, RunStep, SyncState};
 use crate::domain::{Error, Result, Versioned};
 use crate::records::sync_state::{Applied, Attempted, Drift, Import, Removed, Status, Wanted};
 use crate::records::syncs::{self, Removal, SyncRecord};
-use crate::records::{View, environments, folders, runs};
+use crate::records::{View, environments, runs};
 use crate::service::context::TenantCtx;
 
 /// Characters that an id takes from a name, so that there is room to tell it from another.
@@ -186,7 +187,8 @@ impl Syncs {
     /// What the pending run waits for: whichever lasts longer.
     fn waiting(&self, tenant: TenantUid, record: &SyncRecord, wanted: &Wanted) -> Option<Waiting> {
         let pending = wanted.pending.as_ref().filter(|_| wanted.running.is_none() && record.is_active())?;
-        let retry = pending.not_before.map(|until| Waiting { reason: WaitReason::Retry, until });
+        let reason = if pending.is_rejected { WaitReason::Credential } else { WaitReason::Retry };
+        let retry = pending.not_before.map(|until| Waiting { reason, until });
         let rest = self.planner.get().and_then(|planner| planner.rests_until(tenant, record.connection));
         let vendor = rest.map(|until| Waiting { reason: WaitReason::Vendor, until });
         let now = self.core.clock.now();
@@ -242,21 +244,4 @@ fn state(record: &SyncRecord, (wanted, is_running): (&Wanted, bool), status: &St
     } else {
         status.state
     }
-}
-
-/// Gives the source its present name: the folder is followed through renames. Tells whether it is there.
-pub(super) async fn follow_source(
-    view: &View,
-    tenant: TenantUid,
-    record: &SyncRecord,
-    source: &mut Selection,
-) -> Result<bool> {
-    let Some(environment) = environments::read(view, tenant, record.environment).await? else { return Ok(false) };
-    if folders::read(view, tenant, record.folder).await?.is_none() {
-        return Ok(false);
-    }
-    let (_, path) = folders::path_of(view, tenant, record.folder).await?;
-    source.environment = environment.slug;
-    source.path = path;
-    Ok(true)
 }

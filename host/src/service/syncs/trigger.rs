@@ -22,6 +22,8 @@ const SYNCS_MAX: usize = 10_000;
 pub enum Pace {
     /// When no more triggers come.
     Debounced,
+    /// As [`Pace::Debounced`], but what it waited for after a failure is over: something changed that may have mended it.
+    Afresh,
     /// As soon as the engine gets to it, whatever it was waiting for.
     AtOnce,
 }
@@ -40,6 +42,10 @@ pub async fn raise(
 ) -> Result<Option<RunUid>> {
     let mut wanted = Wanted::read_for_update(tx, tenant, record.uid).await?;
     wanted.generation += 1;
+    let of = (tenant, record.uid);
+    if pace == Pace::Afresh {
+        end_waits(tx, of, &mut wanted, &trigger, now).await?;
+    }
     let runs_by_itself = record.spec.options.auto_sync || pace == Pace::AtOnce;
     if !record.is_active() {
         wanted.write(tx, tenant, record.uid).await?;
@@ -49,13 +55,13 @@ pub async fn raise(
         wanted.write_due(tx, tenant, record.uid).await?;
         return Ok(None);
     }
-    let of = (tenant, record.uid);
     let mut pending = match wanted.pending.take() {
-        Some(pending) if pace == Pace::Debounced => pending,
-        Some(pending) => hasten(tx, of, pending, trigger).await?,
+        Some(pending) if pace == Pace::AtOnce => hasten(tx, of, pending, trigger).await?,
+        Some(pending) => pending,
         None => begin_pending(tx, of, trigger, (wanted.generation, now)).await?,
     };
     pending.at_once |= pace == Pace::AtOnce;
+    pending.is_afresh |= pace == Pace::Afresh;
     pending.due_at = due_at(&pending, now);
     let run = pending.run;
     wanted.pending = Some(pending);
@@ -180,7 +186,28 @@ async fn hasten(
     if let Some(run) = tx.get::<Run>(&key).await? {
         tx.put(&key, &Run { trigger, retry_at: None, ..run }).await?;
     }
-    Ok(Pending { not_before: None, ..pending })
+    Ok(Pending { not_before: None, is_rejected: false, ..pending })
+}
+
+/// Lets every run of a sync that waits after a failure go on: what it failed by may be mended.
+async fn end_waits(
+    tx: &mut Transaction,
+    (tenant, sync): (TenantUid, SyncUid),
+    wanted: &mut Wanted,
+    trigger: &Trigger,
+    now: Timestamp,
+) -> Result<()> {
+    let slots = [&mut wanted.pending, &mut wanted.import, &mut wanted.removal, &mut wanted.check];
+    for pending in slots.into_iter().flatten().filter(|pending| pending.not_before.is_some()) {
+        let key = runs::key(tenant, sync, pending.run);
+        if let Some(run) = tx.get::<Run>(&key).await? {
+            // Who asked for a run keeps it; one that only probes is the change's.
+            let trigger = if run.trigger == Trigger::Retry { trigger.clone() } else { run.trigger.clone() };
+            tx.put(&key, &Run { trigger, retry_at: None, ..run }).await?;
+        }
+        *pending = pending.clone().afresh(now);
+    }
+    Ok(())
 }
 
 fn due_at(pending: &Pending, now: Timestamp) -> Timestamp {
@@ -191,7 +218,8 @@ fn due_at(pending: &Pending, now: Timestamp) -> Timestamp {
     pending.not_before.map_or(quiet, |not_before| quiet.max(not_before))
 }
 
-/// Raises what is wanted of every sync that uses a connection: its settings or its credential changed.
+/// Raises what is wanted of every sync that uses a connection: its settings or its credential changed. None of them waits any
+/// longer because of what failed before.
 ///
 /// # Errors
 /// As [`Transaction::put`].
@@ -203,7 +231,7 @@ pub async fn connection_changed(
 ) -> Result<()> {
     for uid in syncs::using(tx.view(), tenant, connection, SYNCS_MAX).await? {
         if let Some(record) = syncs::read(tx.view(), tenant, uid).await? {
-            raise(tx, tenant, &record, (Trigger::Connection, Pace::Debounced), now).await?;
+            raise(tx, tenant, &record, (Trigger::Connection, Pace::Afresh), now).await?;
         }
     }
     Ok(())

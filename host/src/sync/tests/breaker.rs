@@ -36,6 +36,14 @@ async fn other(world: &World) -> SyncView {
     world.syncs.read(&world.ctx, &slug("other")).await.expect("a sync")
 }
 
+#[tokio::test]
+async fn a_changed_connection_is_tried_although_its_vendor_is_left_alone() {
+    let world = opened().await;
+    world.change_connection().await;
+    assert!(world.pass(SHORT).await > 0, "the settings may have named another vendor");
+    assert_eq!(world.vendor.value("A").as_deref(), Some("2"));
+}
+
 /// The vendor goes down while `s` runs, until the breaker opens.
 async fn opened() -> World {
     let world = two().await;

@@ -188,10 +188,10 @@ async fn a_sync_changes_only_while_its_removal_rests() {
     let world = moved().await;
     world.syncs.delete(&world.ctx, &slug("s"), Removal::RemoveSecrets, &Expected::Any).await.expect("a sync");
     let change = |spec| spec;
-    let refused = world.syncs.update(&world.ctx, &slug("s"), &change, &Expected::Any).await;
+    let refused = world.try_change(&change).await;
     assert_eq!(refused.expect_err("the removal is wanted").code(), Code::WrongState);
     world.engine.run_due().await.expect("a store");
-    world.syncs.update(&world.ctx, &slug("s"), &change, &Expected::Any).await.expect("the removal has stopped");
+    world.try_change(&change).await.expect("the removal has stopped");
     let refused = world.syncs.pause(&world.ctx, &slug("s")).await;
     assert_eq!(refused.expect_err("a removal does not pause").code(), Code::WrongState);
 }

@@ -30,7 +30,8 @@ use crate::service::destinations::{Destinations, OpenDestination};
 use crate::service::environments::{Environments, NewEnvironment};
 use crate::service::folders::{Folders, Place};
 use crate::service::secrets::{ReadOptions, SecretChange, Secrets};
-use crate::service::syncs::{RunView, SyncView, Syncs};
+use crate::service::syncs::trigger::connection_changed;
+use crate::service::syncs::{Activity, RunView, SyncChange, SyncView, Syncs};
 use crate::store::memory::MemoryStore;
 use crate::sync::{EngineOptions, SyncEngine};
 use crate::transact;
@@ -42,7 +43,7 @@ pub(super) struct OneDestination {
     pub(super) rejected: Mutex<Vec<RunFailure>>,
 }
 
-fn connection() -> ConnectionUid {
+pub(super) fn connection() -> ConnectionUid {
     ConnectionUid::from_bytes([4; 16])
 }
 
@@ -243,7 +244,33 @@ impl World {
             change(&mut spec);
             spec
         };
-        self.syncs.update(&self.ctx, &slug("s"), &change, &Expected::Any).await.expect("a sync");
+        self.try_change(&change).await.expect("a sync");
+    }
+
+    /// Changes the sync `s`, its source aside.
+    pub(super) async fn try_change(&self, apply: &(dyn Fn(SyncSpec) -> SyncSpec + Send + Sync)) -> Result<SyncView> {
+        self.try_change_with(apply, false).await
+    }
+
+    pub(super) async fn try_change_with(
+        &self,
+        apply: &(dyn Fn(SyncSpec) -> SyncSpec + Send + Sync),
+        names_source: bool,
+    ) -> Result<SyncView> {
+        let change = SyncChange { apply, names_source, activity: Activity::Stays };
+        self.syncs.update(&self.ctx, &slug("s"), change, &Expected::Any).await
+    }
+
+    /// The settings or the credential of the connection changed.
+    pub(super) async fn change_connection(&self) {
+        let now = self.clock.now();
+        let changed: Result<()> = async {
+            transact!(self.core.records, |tx| connection_changed(&mut tx, self.ctx.tenant(), connection(), now)
+                .await?);
+            Ok(())
+        }
+        .await;
+        changed.expect("a store");
     }
 
     /// Runs now and gives the run as it ended, or as far as it got.

@@ -80,6 +80,26 @@ async fn a_folder_that_is_renamed_takes_its_integration_along() {
 }
 
 #[tokio::test]
+async fn an_integration_whose_folder_is_gone_goes_on_only_with_a_folder_that_is_named() {
+    let world = World::new().await;
+    let id = world.integration().await;
+    world.settle().await;
+    let folders = "/v1/tenants/acme/environments/dev/folders";
+    world.patch(&format!("{folders}?path=/app"), &json!({"name": "renamed"})).await.expect(200);
+    world.post(folders, &json!({"path": "/app"})).await.expect(201);
+    for name in ["A", "B"] {
+        let secret = format!("/v1/tenants/acme/environments/dev/secrets/renamed/{name}");
+        world.api.admin().delete(&secret).await.expect(204);
+    }
+    world.api.admin().delete(&format!("{folders}?path=/renamed")).await.expect(204);
+    world.settle().await;
+    let path = format!("{INTEGRATION}/{id}");
+    world.patch(&path, &json!({"isActive": true})).await.infisical_error(404, "NotFound");
+    world.patch(&path, &json!({"owner": "me"})).await.infisical_error(404, "NotFound");
+    world.patch(&path, &json!({"secretPath": "/app"})).await.expect(200);
+}
+
+#[tokio::test]
 async fn what_goes_in_one_dialect_is_gone_in_the_other() {
     let world = World::new().await;
     let configs = "/v1/tenants/acme/integrations/cloud-parameters/configs";

@@ -28,7 +28,7 @@ use crate::records::connections::ConnectionRecord;
 use crate::records::syncs::Removal;
 use crate::service::context::TenantCtx;
 use crate::service::integrations::LegacyIntegration;
-use crate::service::syncs::{Activity, SyncView};
+use crate::service::syncs::{Activity, SyncChange, SyncView};
 
 /// What a refusal calls a sync.
 const KIND: &str = "integration";
@@ -210,7 +210,8 @@ async fn update(
         let spec = change.applied(&integration.map, spec, &members);
         SyncSpec { presentation: Some(Presentation::of(Form::Integration, members.clone(), &spec)), ..spec }
     };
-    let updated = state.services.syncs.update_with(&ctx, id, (&changed, activity), &Expected::Any).await;
+    let change = SyncChange { apply: &changed, names_source: change.names_source(), activity };
+    let updated = state.services.syncs.update(&ctx, id, change, &Expected::Any).await;
     let updated = updated.map_err(|error| told(error, &integration.map, None))?;
     Ok(axum::Json(IntegrationEnvelope { integration: shown(&state, &ctx, &updated).await? }))
 }

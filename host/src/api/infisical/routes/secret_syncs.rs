@@ -30,7 +30,7 @@ use crate::domain::{Code, Error, Expected, Result};
 use crate::records::syncs::Removal;
 use crate::service::context::TenantCtx;
 use crate::service::integrations::AppFacade;
-use crate::service::syncs::SyncView;
+use crate::service::syncs::{Activity, SyncChange, SyncView};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -279,8 +279,10 @@ async fn update(
     }
     refuse_twin(&state, &ctx, &patched(view.record.spec.clone(), &app, &patch), Some(uid)).await?;
     let id = view.record.spec.id;
-    let change = |spec: SyncSpec| patched(spec, &app, &patch);
-    let changed = state.services.syncs.update(&ctx, &id, &change, &Expected::Any).await;
+    let apply = |spec: SyncSpec| patched(spec, &app, &patch);
+    let names_source = patch.environment.is_some() || patch.path.is_some();
+    let change = SyncChange { apply: &apply, names_source, activity: Activity::Stays };
+    let changed = state.services.syncs.update(&ctx, &id, change, &Expected::Any).await;
     let view = changed.map_err(|error| told(error, &app))?;
     let found = Found { app, view };
     Ok(axum::Json(OneSync { secret_sync: found.shown(&state, &ctx).await? }))

@@ -236,6 +236,11 @@ impl Read for SyncPatch {
 }
 
 impl SyncPatch {
+    /// Whether it says where to carry from.
+    pub(super) const fn names_source(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// The sync after the change.
     pub(super) fn apply(&self, spec: SyncSpec) -> SyncSpec {
         let options = match &self.options {

@@ -139,7 +139,7 @@ impl From<Verification> for VerificationOut {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SyncWaiting)]
 struct WaitingOut {
-    /// `RETRY` after the sync's own failure, `VENDOR` while the connection's vendor is left alone.
+    /// `RETRY` after the sync's own failure, `CREDENTIAL` after the vendor rejected the credential, `VENDOR` while the connection's vendor is left alone.
     #[schema(example = "RETRY")]
     reason: Value,
     #[schema(example = "the last attempt failed; it is tried again")]

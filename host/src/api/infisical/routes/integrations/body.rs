@@ -147,6 +147,11 @@ impl Read for IntegrationChange {
 }
 
 impl IntegrationChange {
+    /// Whether it says where to carry from.
+    pub(super) const fn names_source(&self) -> bool {
+        self.environment.is_some() || self.path.is_some()
+    }
+
     /// What the integration says after the change; `members` are then all that was said of it.
     pub(super) fn applied(&self, map: &LegacyMap, mut spec: SyncSpec, members: &Map<String, Value>) -> SyncSpec {
         spec.source.environment = self.environment.clone().unwrap_or(spec.source.environment);
