@@ -22,6 +22,7 @@ mod journal;
 mod lease;
 mod observe;
 pub mod plan;
+mod plugins;
 mod prepare;
 mod preview;
 pub mod rate;

@@ -311,6 +311,54 @@ async fn drift_is_checked_for_told_and_repaired() {
     assert_eq!(world.get("/app-to-shelf").await.expect(200).json["drift"]["count"], 0);
 }
 
+/// Lets everything happen that is wanted.
+async fn settle(world: &World) {
+    for _ in 0..3 {
+        world.engine.run_due().await.expect("the store works");
+        world.api.clock.advance(Duration::from_secs(3));
+    }
+}
+
+#[tokio::test]
+async fn what_changed_while_a_plugin_was_disabled_arrives_once_it_is_active_again() {
+    let world = World::new().await;
+    world.set("A", "1").await;
+    world.post("", &world.sync()).await.expect(201);
+    world.run(&json!({})).await;
+    let mut waiting = world.sync();
+    waiting["id"] = json!("waiting");
+    waiting["destination"]["path"] = json!("/waiting/");
+    settle(&world).await;
+    world.post("", &waiting).await.expect(201);
+
+    world.api.admin().post("/v1/plugins/shelf:disable", &json!({})).await.expect(200);
+    world.set("A", "2").await;
+    settle(&world).await;
+    assert_eq!(world.get("/app-to-shelf").await.expect(200).json["state"], "FAILED");
+    world.api.admin().post("/v1/plugins/shelf:activate", &json!({})).await.expect(200);
+    settle(&world).await;
+    assert_eq!(world.shelf.items()["A"], "2");
+    assert_eq!(world.get("/app-to-shelf").await.expect(200).json["state"], "IN_SYNC");
+}
+
+#[tokio::test]
+async fn grants_let_syncs_go_on_that_failed_and_no_others() {
+    let world = World::new().await;
+    world.set("A", "${NOWHERE}").await;
+    world.post("", &world.sync()).await.expect(201);
+    world.run(&json!({})).await;
+    let mut waiting = world.sync();
+    waiting["id"] = json!("waiting");
+    settle(&world).await;
+    world.post("", &waiting).await.expect(201);
+    let wanted = async |path: &str| world.get(path).await.expect(200).json["wantedGeneration"].clone();
+    let (failed, unrun) = (wanted("/app-to-shelf").await, wanted("/waiting").await);
+    world.api.admin().put("/v1/plugins/shelf/grants", &json!({"egress": []})).await.expect(200);
+    settle(&world).await;
+    assert_eq!(wanted("/app-to-shelf").await, failed.as_u64().expect("a number") + 1);
+    assert_eq!(wanted("/waiting").await, unrun, "nobody has asked for its first run");
+}
+
 #[tokio::test]
 async fn everything_wrong_with_a_sync_is_told_at_once() {
     let world = World::new().await;
@@ -320,7 +368,20 @@ async fn everything_wrong_with_a_sync_is_told_at_once() {
     let refused = world.post("", &sync).await.problem(400, "invalid_request");
     let errors = refused.json["errors"].as_array().expect("there are errors");
     let pointers: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
-    assert_eq!(pointers, ["/source/include/0", "/options/keyTemplate", "/source"]);
+    assert_eq!(pointers, ["/source/include/0", "/options/keyTemplate", "/source/environment"]);
+
+    let wrong = json!({"id": "wrong", "integration": "nope", "source": {"environment": "prod", "path": "/nowhere"},
+        "destination": {}});
+    let wrong_too = json!({"id": "wrong", "integration": "shelf", "config": world.config,
+        "source": {"environment": "prod", "path": "/nowhere"}, "destination": {"path": "/x/", "zz": 1}});
+    for (sync, expected) in
+        [(wrong, ["/source/path", "/integration"]), (wrong_too, ["/source/path", "/destination/zz"])]
+    {
+        let refused = world.post("", &sync).await.problem(400, "invalid_request");
+        let errors = refused.json["errors"].as_array().expect("there are errors").clone();
+        let pointers: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
+        assert_eq!(pointers, expected);
+    }
 
     let mut sync = world.sync();
     sync["destination"] = json!({});

@@ -217,6 +217,17 @@ pub async fn using(view: &View, tenant: TenantUid, connection: ConnectionUid, li
     trailing_uids(view, &of_connection(tenant, connection), limit).await
 }
 
+/// At most `limit` syncs of a tenant in the order of their connections, after an entry where given; none of them is opened.
+///
+/// # Errors
+/// As [`View::get_clear`].
+pub async fn entries(view: &View, tenant: TenantUid, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, SyncUid)>> {
+    let index = Key::new(tenant, Kind::SyncOfConnection);
+    let found = view.scan_clear(&index, after.map(Key::as_bytes), limit).await?;
+    let uid = |key: &Key| key.components().last_chunk::<16>().copied().map(SyncUid::from_bytes);
+    Ok(found.into_iter().filter_map(|(key, _)| uid(&key).map(|uid| (key, uid))).collect())
+}
+
 async fn trailing_uids(view: &View, prefix: &Key, limit: usize) -> Result<Vec<SyncUid>> {
     let found = view.scan_clear(prefix, None, limit).await?;
     let uids = found.into_iter().filter_map(|(key, _)| key.components().last_chunk::<16>().copied());

@@ -18,6 +18,7 @@ use crate::domain::plugin::{Grants, Limits};
 use crate::domain::plugin_version::PluginVersion;
 use crate::domain::{Code, Error, Expected, Result, Version, Versioned, Violation};
 use crate::records::plugins::{self as rows, PluginRecord, VersionEntry};
+use crate::records::sync_state::plugin_marker;
 use crate::records::{Transaction, View};
 use crate::transact;
 use capability::CapabilityDiff;
@@ -124,6 +125,15 @@ impl Change<'_> {
             Self::RollBack(_) => "plugins.rollback",
             Self::Disable => "plugins.disable",
         }
+    }
+
+    /// Whether calls of the plugin may succeed from now on that failed before.
+    fn lets_calls_go_on(&self, record: &PluginRecord) -> bool {
+        let concerned = match self {
+            Self::Review(version, _) | Self::Activate(version, _) | Self::RollBack(version) => version,
+            Self::Disable => return false,
+        };
+        record.running().is_some_and(|running| running.version == **concerned)
     }
 }
 
@@ -284,6 +294,9 @@ impl Plugins {
             let mut found = found.ok_or_else(|| Error::not_found("plugin"))?;
             expected.check(found.version)?;
             self.apply(&mut tx, &mut found.value, change).await?;
+            if change.lets_calls_go_on(&found.value) {
+                tx.put_clear(&plugin_marker(id), &[]);
+            }
             found.value.modified_at = now;
             audit::record_host(&mut tx, ctx, now, change.action(), id.as_str()).await?;
             let version = tx.put_with_version(&rows::key(id), &found.value).await?;

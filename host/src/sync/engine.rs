@@ -18,6 +18,7 @@ use super::halt::Halt;
 use super::interrupt::Interrupt;
 use super::journal::Journal;
 use super::lease::{Acquired, Lease, acquire};
+use super::plugins;
 use super::preview::preview;
 use super::rate::Rates;
 use super::remove;
@@ -161,9 +162,11 @@ impl SyncEngine {
     async fn work(&self) {
         let store = self.0.core.records.store();
         let mut dirty = store.watch(sync_state::dirty_prefix().as_bytes());
+        let mut plugins = store.watch(sync_state::plugin_markers().as_bytes());
         let mut due = store.watch(sync_state::due_prefix().as_bytes());
         while !self.0.stopping.is_cancelled() {
             dirty.borrow_and_update();
+            plugins.borrow_and_update();
             due.borrow_and_update();
             let wait = match self.begin_due().await {
                 Ok((_, next)) => next.unwrap_or(self.0.options.idle_max).min(self.0.options.idle_max),
@@ -180,6 +183,7 @@ impl SyncEngine {
                     // More changes follow most changes; one look serves them all.
                     self.0.core.clock.sleep(GATHER).await;
                 }
+                Ok(()) = plugins.changed() => {}
                 Ok(()) = due.changed() => {}
             }
         }
@@ -188,6 +192,7 @@ impl SyncEngine {
     /// Begins what is due as far as the limits let it; also tells how long until something else is.
     async fn begin_due(&self) -> Result<(Vec<JoinHandle<()>>, Option<Duration>)> {
         schedule::fan_out(&self.0.core).await?;
+        plugins::fan_out(&self.0.core).await?;
         let check = drift::begin_due(&self.0.core, self.0.options.drift_check_interval, self.0.boot_epoch).await?;
         let now = self.0.core.clock.now();
         self.0.rates.forget_idle(now);

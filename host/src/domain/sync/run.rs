@@ -106,7 +106,7 @@ pub enum Trigger {
     Definition,
     /// Secrets, imports or references changed.
     Source,
-    /// A connection was published.
+    /// A connection was published, or the plugin behind it was switched or granted something.
     Connection,
     /// Somebody asked for it.
     Manual { by: String },
