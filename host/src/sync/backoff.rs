@@ -1,9 +1,11 @@
-//! When a failed run is tried again: exponential with full jitter, and never before the vendor wants it.
+//! When a failed run is tried again: exponential with full jitter, never at once, and never before the vendor wants it.
 
 use std::time::Duration;
 
 const BASE: Duration = Duration::from_secs(1);
 const CEILING: Duration = Duration::from_secs(15 * 60);
+/// What failed a moment ago is not mended yet.
+const WAIT_MIN: Duration = Duration::from_millis(100);
 /// A vendor's `Retry-After` is honoured up to here.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 /// After so many attempts a sync waits for a change, a schedule or a person.
@@ -23,7 +25,7 @@ pub fn wait(attempt: u32, retry_after: Option<Duration>, jitter: f64) -> Option<
     }
     let exponent = attempt.saturating_sub(1).min(31);
     let reach = BASE.saturating_mul(1 << exponent).min(CEILING);
-    let drawn = reach.mul_f64(jitter.clamp(0.0, 1.0));
+    let drawn = reach.mul_f64(jitter.clamp(0.0, 1.0)).max(WAIT_MIN);
     Some(drawn.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX)))
 }
 
@@ -35,7 +37,7 @@ mod tests {
     fn the_reach_doubles_up_to_the_ceiling() {
         for (attempt, reach_s) in [(1, 1), (2, 2), (5, 16), (10, 512), (11, 900)] {
             assert_eq!(wait(attempt, None, 1.0), Some(Duration::from_secs(reach_s)), "attempt {attempt}");
-            assert_eq!(wait(attempt, None, 0.0), Some(Duration::ZERO));
+            assert_eq!(wait(attempt, None, 0.0), Some(WAIT_MIN));
         }
     }
 
