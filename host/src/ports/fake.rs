@@ -1,5 +1,7 @@
 //! Stand-ins for what is outside, for tests that are about something else.
 
+mod attended;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +17,8 @@ use crate::domain::destination::{
 };
 use crate::domain::id::Digest;
 use crate::domain::plugin::CallFailure;
+
+pub use attended::AttendedStore;
 
 /// Has no plugins: every call is refused.
 #[derive(Clone, Copy, Debug)]

@@ -1,20 +1,14 @@
 //! A tenant in a store that is watched.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
-use tokio::sync::watch;
+use std::sync::Arc;
 
 use crate::crypto::{Keyring, LocalRoot};
 use crate::domain::access::{Principal, PrincipalSource};
 use crate::domain::id::{IdentityUid, SecretUid};
 use crate::domain::{Expected, Result};
 use crate::ports::clock::SystemClock;
-use crate::ports::fake::{NoNetwork, NoPlugins};
-use crate::ports::kv::{Batch, CommitError, Item, KeyRange, KvStore, ReadError, Revision, Snapshot, Versioned};
+use crate::ports::fake::{AttendedStore, NoNetwork, NoPlugins};
+use crate::ports::kv::KvStore;
 use crate::records::{Key, Kind, Records};
 use crate::service::Services;
 use crate::service::context::{Core, HostCtx, TenantCtx};
@@ -26,81 +20,9 @@ use crate::service::secrets::{BatchSet, ReadOptions, SecretChange};
 use crate::service::tenants::NewTenant;
 use crate::store::MemoryStore;
 
-type Interlude = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A store in memory that counts, and that lets something else happen right before a commit.
-pub(super) struct WatchedStore {
-    beneath: MemoryStore,
-    interlude: Mutex<Option<Interlude>>,
-    commits: AtomicUsize,
-    read: Arc<AtomicUsize>,
-}
-
-impl WatchedStore {
-    fn new() -> Self {
-        let (commits, read) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
-        Self { beneath: MemoryStore::new(), interlude: Mutex::new(None), commits, read }
-    }
-
-    /// Right before the next commit, all of this happens.
-    pub(super) fn before_next_commit(&self, interlude: impl Future<Output = ()> + Send + 'static) {
-        *self.interlude.lock().expect("no panic") = Some(Box::pin(interlude));
-    }
-
-    /// How many batches were committed so far.
-    pub(super) fn commits(&self) -> usize {
-        self.commits.load(Ordering::SeqCst)
-    }
-
-    /// How many rows were read so far.
-    pub(super) fn read(&self) -> usize {
-        self.read.load(Ordering::SeqCst)
-    }
-}
-
-#[async_trait]
-impl KvStore for WatchedStore {
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
-        let beneath = self.beneath.snapshot().await?;
-        Ok(Box::new(CountedSnapshot { beneath, read: Arc::clone(&self.read) }))
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Revision, CommitError> {
-        let interlude = self.interlude.lock().expect("no panic").take();
-        if let Some(interlude) = interlude {
-            interlude.await;
-        }
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        self.beneath.commit(batch).await
-    }
-
-    fn watch(&self, prefix: &[u8]) -> watch::Receiver<u64> {
-        self.beneath.watch(prefix)
-    }
-}
-
-struct CountedSnapshot {
-    beneath: Box<dyn Snapshot>,
-    read: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Snapshot for CountedSnapshot {
-    async fn get(&self, key: &[u8]) -> Result<Option<Versioned>, ReadError> {
-        self.read.fetch_add(1, Ordering::SeqCst);
-        self.beneath.get(key).await
-    }
-
-    async fn scan(&self, range: KeyRange, limit: usize) -> Result<Vec<Item>, ReadError> {
-        let found = self.beneath.scan(range, limit).await?;
-        self.read.fetch_add(found.len(), Ordering::SeqCst);
-        Ok(found)
-    }
-}
-
 /// The tenant `acme` with the environment `prod`.
 pub(super) struct House {
-    pub(super) store: Arc<WatchedStore>,
+    pub(super) store: Arc<AttendedStore>,
     pub(super) services: Services,
     pub(super) host: HostCtx,
     pub(super) ctx: TenantCtx,
@@ -110,7 +32,7 @@ impl House {
     pub(super) async fn new() -> Self {
         let root = LocalRoot::from_text(&"00112233445566778899aabbccddeeff".repeat(2).into()).expect("a root key");
         let (keyring, _) = Keyring::create(&root).await.expect("a keyring");
-        let store = Arc::new(WatchedStore::new());
+        let store = AttendedStore::over(Arc::new(MemoryStore::new()));
         let records = Records::new(Arc::clone(&store) as Arc<dyn KvStore>, Arc::new(keyring));
         let clock = Arc::new(SystemClock);
         let core = Core { records, clock, runner: Arc::new(NoPlugins), egress: Arc::new(NoNetwork) };

@@ -53,10 +53,10 @@ async fn a_tree_of_referrers_reads_each_secret_once() {
     let mut read = Vec::new();
     for count in [20, 40] {
         let house = with_referrers(count).await;
-        let before = house.store.read();
+        let before = house.store.reads();
         let base = "BASE".parse().expect("a name");
         let tree = house.services.secrets.referrers(&house.ctx, &place("/"), &base).await.expect("a tree");
-        read.push(house.store.read() - before);
+        read.push(house.store.reads() - before);
         let names: Vec<String> = tree.children.iter().map(|child| child.name.to_string()).collect();
         assert_eq!(names, (0..count).map(|index| format!("R{index:03}")).collect::<Vec<_>>());
     }

@@ -28,9 +28,9 @@ async fn one_batch_makes_no_more_tags_than_are_listed() {
     assert_eq!(refused.code(), Code::WrongState);
     assert_eq!((house.rows(Kind::Tag).await, house.rows(Kind::SecretOverview).await), (0, 0));
 
-    let before = house.store.read();
+    let before = house.store.reads();
     house.set_all(&tagged(TAGS_OF_TENANT_MAX - 1)).await.expect("as many as there may be, but one");
-    let read = house.store.read() - before;
+    let read = house.store.reads() - before;
     assert!(read < 10 * TAGS_OF_TENANT_MAX, "{read} rows were read for {TAGS_OF_TENANT_MAX} tags");
     assert_eq!(house.services.tags.list(&house.ctx).await.expect("tags").len(), TAGS_OF_TENANT_MAX - 1);
     let new = |slug| NewTag { slug, name: None, color: None };

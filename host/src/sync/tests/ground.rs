@@ -1,6 +1,5 @@
 //! The ground of the engine's tests: a clock that is turned by hand, a store that can stop in mid-air, a way out that counts.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use crate::ports::clock::Clock;
 use crate::ports::egress::{
     Egress, EgressFailure, EgressObserved, EgressScope, EgressSession, InboundResponse, OutboundRequest,
 };
-use crate::ports::kv::{Batch, CommitError, Item, KeyRange, KvStore, ReadError, Revision, Snapshot, Versioned};
+use crate::ports::kv::{Batch, CommitError, KvStore, ReadError, Revision, Snapshot};
 
 /// Time that passes by itself only where somebody waits for a short while.
 pub(super) struct TurnedClock {
@@ -95,80 +94,6 @@ impl KvStore for MortalStore {
 
     fn watch(&self, prefix: &[u8]) -> watch::Receiver<u64> {
         self.beneath.watch(prefix)
-    }
-}
-
-/// What happens between the reads and the commit of a transaction.
-type Interlude = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A store that counts what is read and watched, and lets something happen right before the next commit.
-pub(super) struct AttendedStore {
-    beneath: Arc<dyn KvStore>,
-    reads: Arc<AtomicU32>,
-    watches: AtomicU32,
-    interlude: Mutex<Option<Interlude>>,
-}
-
-impl AttendedStore {
-    pub(super) fn over(beneath: &Arc<dyn KvStore>) -> Arc<Self> {
-        Arc::new(Self {
-            beneath: Arc::clone(beneath),
-            reads: Arc::default(),
-            watches: AtomicU32::new(0),
-            interlude: Mutex::default(),
-        })
-    }
-
-    /// How many single rows were read so far.
-    pub(super) fn reads(&self) -> u32 {
-        self.reads.load(Ordering::SeqCst)
-    }
-
-    /// How often somebody asked to be told of commits.
-    pub(super) fn watches(&self) -> u32 {
-        self.watches.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn before_next_commit(&self, interlude: impl Future<Output = ()> + Send + 'static) {
-        *self.interlude.lock().expect("no panic") = Some(Box::pin(interlude));
-    }
-}
-
-#[async_trait]
-impl KvStore for AttendedStore {
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
-        let beneath = self.beneath.snapshot().await?;
-        Ok(Box::new(AttendedSnapshot { beneath, reads: Arc::clone(&self.reads) }))
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Revision, CommitError> {
-        let interlude = self.interlude.lock().expect("no panic").take();
-        if let Some(interlude) = interlude {
-            interlude.await;
-        }
-        self.beneath.commit(batch).await
-    }
-
-    fn watch(&self, prefix: &[u8]) -> watch::Receiver<u64> {
-        self.watches.fetch_add(1, Ordering::SeqCst);
-        self.beneath.watch(prefix)
-    }
-}
-
-struct AttendedSnapshot {
-    beneath: Box<dyn Snapshot>,
-    reads: Arc<AtomicU32>,
-}
-
-#[async_trait]
-impl Snapshot for AttendedSnapshot {
-    async fn get(&self, key: &[u8]) -> Result<Option<Versioned>, ReadError> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.beneath.get(key).await
-    }
-
-    async fn scan(&self, range: KeyRange, limit: usize) -> Result<Vec<Item>, ReadError> {
-        self.beneath.scan(range, limit).await
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::ground::AttendedStore;
 use super::vendor::{Trouble, reported};
 use super::world::{World, slug, values};
 use crate::domain::destination::DestinationIdentity;
 use crate::domain::plugin::ReportedKind;
 use crate::domain::sync::{BlockReason, Run, RunState, SyncState};
 use crate::domain::{Code, Expected, Result};
+use crate::ports::fake::AttendedStore;
 use crate::records::sync_state::Place;
 use crate::records::syncs::{self, Removal};
 use crate::service::syncs::Syncs;
@@ -202,7 +202,7 @@ async fn a_first_write_right_before_the_deletion_is_not_overlooked() {
     world.set_many(1).await;
     let sync = world.sync(|_| ()).await.record.uid;
     let (records, tenant) = (world.core.records.clone(), world.ctx.tenant());
-    let attended = AttendedStore::over(&world.store);
+    let attended = AttendedStore::over(Arc::clone(&world.store));
     attended.before_next_commit(async move {
         let identity = DestinationIdentity { namespace: "test:place".to_owned(), prefix: "/app/".to_owned() };
         let place = Place { identity: Some(identity), ..Place::default() };

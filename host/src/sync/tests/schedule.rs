@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ground::AttendedStore;
 use super::world::{World, slug};
 use crate::domain::id::{ConnectionUid, FolderUid, RunUid, SyncUid, TenantUid};
 use crate::domain::{Result, Timestamp};
 use crate::ports::clock::Clock;
+use crate::ports::fake::AttendedStore;
 use crate::records::sync_state::{self, Fence, Lease, Pending, Wanted};
 use crate::records::syncs::{self, SyncRecord};
 use crate::records::{Records, folders};
@@ -113,7 +113,7 @@ async fn what_is_beyond_a_limit_is_not_even_read() {
     let tenant = world.ctx.tenant();
     let (busy, idle) = (connection(tenant, 1), connection(tenant, 2));
     make_due(&world, &pattern, (tenant, busy), 60).await;
-    let attended = AttendedStore::over(&world.store);
+    let attended = AttendedStore::over(Arc::clone(&world.store));
     let records = world.core_over(Arc::clone(&attended) as _).records;
     let running = |connection| -> Running { (0..2).map(|_| (SyncUid::generate(), (tenant, connection))).collect() };
     for (options, running, begun) in [
@@ -121,10 +121,10 @@ async fn what_is_beyond_a_limit_is_not_even_read() {
         (limits(32, 4, 2), running(busy), 0),
         (limits(32, 4, 2), running(idle), 2),
     ] {
-        let before = attended.reads();
+        let before = attended.single_reads();
         let chosen = chosen(&world, &records, options, &running).await;
         assert_eq!(chosen.begin.len(), begun);
-        let read = attended.reads() - before;
+        let read = attended.single_reads() - before;
         assert!(read <= 8, "{read} rows were read of 60 syncs");
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ground::AttendedStore;
 use super::world::{World, place, slug, values};
 use crate::domain::id::RunUid;
 use crate::domain::sync::{RunState, SyncState, Trigger};
 use crate::domain::{Code, Expected};
+use crate::ports::fake::AttendedStore;
 use crate::service::environments::{Environments, NewEnvironment};
 use crate::service::folders::{Contents, Place};
 use crate::service::syncs::Syncs;
@@ -247,7 +247,7 @@ async fn a_run_that_is_none_is_not_followed() {
     let world = World::new().await;
     world.set_many(1).await;
     world.sync(|_| ()).await;
-    let attended = AttendedStore::over(&world.store);
+    let attended = AttendedStore::over(Arc::clone(&world.store));
     let syncs = Syncs::new(world.core_over(Arc::clone(&attended) as _), Arc::clone(&world.destination) as _);
     let followed = syncs.follow_run(&world.ctx, &slug("s"), RunUid::generate(), 0).await;
     assert_eq!(followed.expect_err("no such run").code(), Code::NotFound);
