@@ -15,7 +15,7 @@ pub const DEFAULTS: &str = include_str!("../../config.default.toml");
 const PREFIX: &str = "KEYFERRY__";
 /// The operating system limits processor time in whole seconds.
 const COMPILE_TIMEOUT_LEAST: (Duration, &str) = (Duration::from_secs(1), "`1s`");
-/// The compiler's program alone takes more than this.
+/// Against slips of the unit, such as `512` without one.
 const COMPILE_MEMORY_LEAST: (u64, &str) = (64 << 20, "`64MiB`");
 
 /// Why there is no configuration.
