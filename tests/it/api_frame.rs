@@ -5,6 +5,7 @@ use axum::extract::ConnectInfo;
 use http::{Method, Request};
 use keyferry::api::{ApiSettings, Rate};
 use keyferry_tests::api::TestApi;
+use keyferry_tests::faulty_store::Fault;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,6 +16,16 @@ async fn probes_answer_without_a_credential() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(api.anonymous().get(path).await.expect(200).json, json!({"status": "ok"}));
     }
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_read_its_store_lives_but_is_not_ready() {
+    let api = TestApi::start().await;
+    api.store.set(Fault::Reads);
+    api.anonymous().get("/readyz").await.problem(503, "unavailable");
+    api.anonymous().get("/healthz").await.expect(200);
+    api.store.set(Fault::None);
+    api.anonymous().get("/readyz").await.expect(200);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod follow;
 mod help;
 mod integration;
 mod offline;
+mod options;
 mod plugin;
 mod project;
 mod reload;

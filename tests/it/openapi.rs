@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use keyferry_tests::api::TestApi;
-use serde_json::Value;
+use keyferry_tests::fake_plugins::FakePlugins;
+use keyferry_tests::served::Served;
+use keyferry_tests::testbed::generated_client;
+use serde_json::{Value, json};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -85,6 +88,53 @@ fn every_reference_leads_somewhere() {
         }
     }
     walk(&document(), &document());
+}
+
+/// Every schema of the document, with where it stands.
+fn schemas(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let named = document["components"]["schemas"].as_object().expect("there are schemas");
+    named.iter().map(|(name, schema)| (name.as_str(), schema))
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    schema["properties"].as_object().into_iter().flatten().map(|(name, member)| (name.as_str(), member))
+}
+
+#[test]
+fn every_member_tells_its_type() {
+    fn tells(member: &Value) -> bool {
+        let of_items = member.get("items").is_none_or(tells);
+        of_items && ["type", "$ref", "oneOf", "anyOf", "allOf"].iter().any(|known| member.get(known).is_some())
+    }
+    let document = document();
+    for (schema, (name, member)) in schemas(&document).flat_map(|(at, schema)| properties(schema).map(move |m| (at, m)))
+    {
+        assert!(tells(member), "{schema}.{name}");
+    }
+}
+
+/// Generators name an object without a name by its owner and its member.
+#[test]
+fn nothing_unnamed_takes_the_name_of_a_schema() {
+    let document = document();
+    let names: BTreeSet<&str> = schemas(&document).map(|(name, _)| name).collect();
+    for (schema, (name, member)) in schemas(&document).flat_map(|(at, schema)| properties(schema).map(move |m| (at, m)))
+    {
+        let (first, rest) = name.split_at(1);
+        let given = format!("{schema}{}{rest}", first.to_uppercase());
+        assert!(member["type"] != "object" || !names.contains(given.as_str()), "{schema}.{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_client_compiles_and_works() {
+    let served = Served::with_plugins(&FakePlugins::new()).await;
+    let (url, token) = (served.url.clone(), served.api.administrator.clone());
+    let walk = move || generated_client::in_typescript(&keyferry::api::openapi_json(), (&url, &token));
+    let found = tokio::task::spawn_blocking(walk).await.expect("the walk ends");
+    let wanted =
+        json!({"tenant": "Generated", "version": 1, "names": ["/app/db/URL=postgres://"], "code": "not_found"});
+    assert_eq!(found, wanted);
 }
 
 /// The members that the schema of a request body names.

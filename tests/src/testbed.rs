@@ -4,8 +4,10 @@
 pub mod aws;
 pub mod consul;
 pub mod curl;
+pub mod generated_client;
 pub mod infisical;
 mod install;
+mod node;
 mod python;
 mod server;
 

@@ -25,17 +25,6 @@ pub(crate) fn is_spoken_at(path: &str) -> bool {
     path.starts_with(PREFIX) || path == "/api"
 }
 
-/// Whether a path names a folder by its own path, whose encoded slashes stand in the last segment alone: the one route where
-/// the encoded form is not another spelling of something else.
-pub(crate) fn ends_in_encoded_path(path: &str) -> bool {
-    let Some(rest) = path.strip_prefix("/api/v1/folders/") else { return false };
-    let mut segments = rest.split('/');
-    let is_plain =
-        |segment: Option<&str>| segment.is_some_and(|s| !s.is_empty() && !s.to_ascii_lowercase().contains("%2f"));
-    let is_named = is_plain(segments.next()) && is_plain(segments.next());
-    is_named && segments.next().is_some() && segments.next().is_none()
-}
-
 /// The same address without the slashes at the end of its path; none where there are none, or in another dialect.
 pub(crate) fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();

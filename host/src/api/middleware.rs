@@ -220,7 +220,22 @@ fn is_canonical(path: &str) -> bool {
     percent_encoding::percent_decode_str(path)
         .decode_utf8()
         .is_ok_and(|decoded| !decoded.chars().any(|c| c.is_control() || c == '\\'))
-        && (!lower.contains("%2f") || infisical::ends_in_encoded_path(path))
+        && (!lower.contains("%2f") || encodes_only_its_tail(&lower))
+}
+
+/// What stands before the last segment on routes where that is a path of its own; `*` is any one segment.
+const BEFORE_A_PATH: [&str; 2] = ["/api/v1/folders/*/*", "/v1/tenants/*/environments/*/secrets"];
+
+/// Whether slashes are encoded in the last segment alone, where they belong to a path of its own. Clients that are generated
+/// from the document know no other way to send one as a parameter.
+fn encodes_only_its_tail(path: &str) -> bool {
+    let Some((before, _)) = path.rsplit_once('/') else { return false };
+    let fits = |shape: &&str| {
+        let (wanted, segments) = (shape.split('/'), before.split('/'));
+        wanted.clone().count() == segments.clone().count()
+            && wanted.zip(segments).all(|(wanted, segment)| wanted == segment || (wanted == "*" && !segment.is_empty()))
+    };
+    !before.contains("%2f") && BEFORE_A_PATH.iter().any(fits)
 }
 
 /// The method as a label; whatever else was sent is one label.
@@ -261,6 +276,11 @@ mod tests {
             ("/api/v1/folders/p%2fdev/a", false),
             ("/api/v1/folders/p/dev/%2Fa/b", false),
             ("/api/v1/folders/p/dev/%2Fa%2f..%2fb", true),
+            ("/v1/tenants/t/environments/e/secrets/a%2Fb%2fC", true),
+            ("/v1/tenants/t/environments/e/secrets/a/b%2fC", false),
+            ("/v1/tenants/t/environments/e%2Fe/secrets/a%2FC", false),
+            ("/v1/tenants/t/environments/e/folders/a%2FC", false),
+            ("/v1/tenants//environments/e/secrets/a%2FC", false),
             ("/v1/a%5cb", false),
             ("/v1/a%00", false),
             ("/v1/a%0a", false),

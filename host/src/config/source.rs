@@ -138,7 +138,7 @@ fn resolve(reader: &mut Reader, environment: &Environment) -> Config {
                 .parsed("server", "listen", "an address and port, as `127.0.0.1:8080`")
                 .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
             requests_per_second: reader.number("server", "requests_per_second"),
-            requests_burst: reader.number("server", "requests_burst"),
+            requests_burst: reader.at_least(Reader::number, ("server", "requests_burst"), (1, "1")),
             shutdown_timeout: reader.duration("server", "shutdown_timeout"),
         },
         store: Store {

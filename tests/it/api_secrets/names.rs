@@ -52,17 +52,41 @@ async fn what_cannot_be_a_name_names_nothing() {
     let too_long = "x".repeat(256);
     let long_folder = format!("{}/A", "f".repeat(101));
     let deeper = format!("{deeper}/A");
-    for path in ["%20a", "a%20", "app/", "a%20b/A", "%D0%B6/A", "a:b/A", too_long.as_str(), &long_folder, &deeper] {
+    for path in [
+        "%2Fa%2FA",
+        "a%2F%2FA",
+        "a%2F..%2FA",
+        "a%2F",
+        "%20a",
+        "a%20",
+        "app/",
+        "a%20b/A",
+        "%D0%B6/A",
+        "a:b/A",
+        too_long.as_str(),
+        &long_folder,
+        &deeper,
+    ] {
         acme.put(&format!("/secrets/{path}"), &json!({"value": "1"})).await.problem(404, "not_found");
         acme.get(&format!("/secrets/{path}")).await.problem(404, "not_found");
         acme.delete(&format!("/secrets/{path}")).await.problem(404, "not_found");
     }
-    for path in ["a/../b", "%2e%2E", "./A", "a//A", "a%2FA", "a%5CA", "a%00", "a%0A", "%ff"] {
+    for path in ["a/../b", "%2e%2E", "./A", "a//A", "b/a%2FA", "a%5CA", "a%00", "a%0A", "%ff"] {
         acme.put(&format!("/secrets/{path}"), &json!({"value": "1"})).await.problem(400, "invalid_request");
     }
     acme.put("/secrets/", &json!({"value": "1"})).await.problem(404, "route_not_found");
     let none = "/v1/tenants/acme/environments/none/secrets/A";
     acme.api.admin().put(none, &json!({"value": "1"})).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_path_that_is_encoded_whole_names_the_same_secret() {
+    let acme = Acme::start().await;
+    acme.set("app/db/URL", "1").await.expect(201);
+    assert_eq!(acme.get("/secrets/app%2Fdb%2FURL").await.expect(200).json["path"], "/app/db");
+    acme.put("/secrets/app%2Fdb%2FURL", &json!({"value": "2"})).await.expect(200);
+    acme.delete("/secrets/app%2fdb%2fURL").await.expect(204);
+    acme.get("/secrets/app/db/URL").await.problem(404, "not_found");
 }
 
 #[tokio::test]

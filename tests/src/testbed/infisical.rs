@@ -1,12 +1,12 @@
 //! The official clients of Infisical, unmodified: installed once, and run with a script of what their users do.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::install::{once, output, run};
+use super::install::output;
+use super::node::packages;
 use super::python;
 
 const PACKAGE: &str = include_str!("../../testbeds/infisical/package.json");
@@ -57,12 +57,7 @@ fn script(name: &str) -> PathBuf {
 /// When the client cannot be installed, or ends with an error.
 #[must_use]
 pub fn with_node(given: &Given) -> Value {
-    let folder = once("infisical-node", &format!("{PACKAGE}{PACKAGE_LOCK}"), |folder| {
-        fs::write(folder.join("package.json"), PACKAGE).expect("a new folder is writable");
-        fs::write(folder.join("package-lock.json"), PACKAGE_LOCK).expect("a new folder is writable");
-        let mut npm = Command::new("npm");
-        run(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder));
-    });
+    let folder = packages("infisical-node", (PACKAGE, PACKAGE_LOCK));
     results(Command::new("node").arg(script("client.mjs")).arg(folder).arg(given.to_json()))
 }
 

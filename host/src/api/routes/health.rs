@@ -41,6 +41,9 @@ async fn live() -> axum::Json<Health> {
 }
 
 /// Tell whether requests can be served: the store reads and the keys open.
+///
+/// Active plugins have been loaded before the first answer. One that cannot be loaded is told in the log; it stops its own
+/// integrations, not the host.
 #[utoipa::path(get, path = "/readyz", operation_id = "health.ready", tag = "health", security(()),
     responses((status = 200, description = "Requests can be served", body = Health)))]
 async fn ready(State(state): State<ApiState>) -> Result<axum::Json<Health>, Problem> {

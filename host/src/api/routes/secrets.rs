@@ -43,6 +43,9 @@ impl FromStr for SecretPath {
 
     fn from_str(rest: &str) -> Result<Self, InvalidName> {
         let (folder, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+        if folder.ends_with('/') {
+            return Err(InvalidName("no folder of a path has an empty name"));
+        }
         Ok(Self { path: format!("/{folder}").parse()?, name: name.parse()? })
     }
 }
@@ -113,7 +116,7 @@ async fn batch(
     operation_id = "secrets.read", tag = "secrets", security(("bearer" = ["secrets:read"])),
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("environment" = String, Path, description = "The environment's slug"),
-        ("secret" = String, Path, description = "Folder path and name", example = "app/db/DATABASE_URL"),
+        ("secret" = String, Path, description = "Folder path and name; its slashes may be encoded", example = "app/db/DATABASE_URL"),
         ("view" = Option<String>, Query, description = "`value` gives the value too; needs `secrets:reveal`, is audited"),
         ("version" = Option<i64>, Query, description = "An earlier version"),
         ("expand" = Option<bool>, Query, description = "Follow references in the value")),
@@ -139,7 +142,7 @@ async fn read_one(
     request_body = SecretChangeSchema,
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("environment" = String, Path, description = "The environment's slug"),
-        ("secret" = String, Path, description = "Folder path and name", example = "app/db/DATABASE_URL"),
+        ("secret" = String, Path, description = "Folder path and name; its slashes may be encoded", example = "app/db/DATABASE_URL"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` that the change is meant for"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only where there is no such secret yet")),
     responses((status = 201, description = "It was made", body = SecretDetail),
@@ -171,7 +174,7 @@ async fn set(
     operation_id = "secrets.delete", tag = "secrets", security(("bearer" = ["secrets:write"])),
     params(("tenant" = String, Path, description = "The tenant's id"),
         ("environment" = String, Path, description = "The environment's slug"),
-        ("secret" = String, Path, description = "Folder path and name", example = "app/db/DATABASE_URL"),
+        ("secret" = String, Path, description = "Folder path and name; its slashes may be encoded", example = "app/db/DATABASE_URL"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` that the deletion is meant for")),
     responses((status = 204, description = "It is gone")))]
 async fn delete(

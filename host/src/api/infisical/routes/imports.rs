@@ -68,7 +68,7 @@ struct ImportSchema {
     #[schema(example = "/app")]
     path: Option<String>,
     /// `environment` and `path` that are imported; on PATCH also `position`, from 1. Not for DELETE.
-    #[schema(example = json!({"environment": "prod", "path": "/shared"}))]
+    #[schema(value_type = Option<Object>, example = json!({"environment": "prod", "path": "/shared"}))]
     import: Option<serde_json::Value>,
     /// Only false is supported.
     is_replication: Option<bool>,

@@ -58,10 +58,35 @@ fn cleared<T: Default>(patch: Patch<T>) -> Option<T> {
 #[schema(as = SecretBatch, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents what `Batch` reads")]
 pub(crate) struct BatchSchema {
-    #[schema(example = json!([{"path": "/app", "name": "A", "value": "1"}]))]
-    set: Option<Vec<serde_json::Value>>,
-    #[schema(example = json!([{"path": "/app", "name": "B"}]))]
-    delete: Option<Vec<serde_json::Value>>,
+    set: Option<Vec<BatchSetSchema>>,
+    delete: Option<Vec<BatchDeleteSchema>>,
+}
+
+/// One secret that is set, and what of it.
+#[derive(ToSchema)]
+#[schema(as = SecretBatchSet, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents what `BatchSet` reads")]
+struct BatchSetSchema {
+    /// The root when it is left out.
+    #[schema(example = "/app")]
+    path: Option<String>,
+    #[schema(example = "A")]
+    name: String,
+    #[schema(inline)]
+    #[serde(flatten)]
+    change: SecretChangeSchema,
+}
+
+/// One secret that is deleted.
+#[derive(ToSchema)]
+#[schema(as = SecretBatchDelete, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents what `BatchDelete` reads")]
+struct BatchDeleteSchema {
+    /// The root when it is left out.
+    #[schema(example = "/app")]
+    path: Option<String>,
+    #[schema(example = "B")]
+    name: String,
 }
 
 /// Many changes at once.

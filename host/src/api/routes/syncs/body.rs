@@ -90,7 +90,7 @@ pub(super) struct SyncPatchSchema {
 #[derive(ToSchema)]
 #[schema(as = SyncSource, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents what `Selection` reads")]
-struct SourceSchema {
+pub(super) struct SourceSchema {
     #[schema(example = "prod")]
     environment: String,
     /// The root when it is left out.
@@ -113,7 +113,7 @@ struct SourceSchema {
 #[derive(ToSchema)]
 #[schema(as = SyncOptions, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents what `OptionsPatch` reads")]
-struct OptionsSchema {
+pub(super) struct OptionsSchema {
     /// Whether a change of the source starts a run by itself.
     #[schema(default = true)]
     auto_sync: Option<bool>,

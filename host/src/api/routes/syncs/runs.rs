@@ -49,7 +49,7 @@ pub(super) fn routes() -> Routes {
 #[schema(as = RunError)]
 pub(super) struct ErrorOut {
     /// `RETRY`, `UNKNOWN_OUTCOME`, `AUTHENTICATION`, `ITEM`, `PLUGIN`, `CONFIGURATION` or `OURS`.
-    #[schema(example = "RETRY")]
+    #[schema(value_type = String, example = "RETRY")]
     class: Value,
     #[schema(example = "plugin_unavailable")]
     code: String,
@@ -85,7 +85,7 @@ pub(super) struct RunOut {
     #[schema(example = "SYNC")]
     kind: &'static str,
     /// `PENDING`, `RUNNING`, `BLOCKED`, `SUCCEEDED`, `PARTIAL`, `FAILED` or `CANCELLED`.
-    #[schema(example = "SUCCEEDED")]
+    #[schema(value_type = String, example = "SUCCEEDED")]
     state: Value,
     #[schema(value_type = Object, example = json!({"kind": "MANUAL", "by": "deploy pipeline"}))]
     trigger: Value,
@@ -126,7 +126,7 @@ pub(super) struct RunOut {
 #[schema(as = RunImport)]
 struct ImportedOut {
     /// Whose values win: `SOURCE` or `DESTINATION`.
-    #[schema(example = "SOURCE")]
+    #[schema(value_type = String, example = "SOURCE")]
     prioritize: Value,
     /// New secrets and new versions.
     #[schema(example = 2)]
@@ -215,16 +215,16 @@ impl From<Run> for RunOut {
 struct OutcomeOut {
     #[schema(example = "DATABASE_URL")]
     key: String,
-    #[schema(example = "CREATE")]
+    #[schema(value_type = String, example = "CREATE")]
     action: Value,
     /// `OK`, `UNCHANGED`, `FAILED`, `UNKNOWN`, `NOT_ATTEMPTED` or `LEFT`.
-    #[schema(example = "OK")]
+    #[schema(value_type = String, example = "OK")]
     result: Value,
     /// Why it failed, or why an import brought it in or left it, in words.
     #[schema(example = json!(null))]
     detail: Option<String>,
     /// Why an import brought it in or left it, for programs.
-    #[schema(example = json!(null))]
+    #[schema(value_type = Option<String>, example = json!(null))]
     reason_code: Option<Value>,
     error: Option<ErrorOut>,
 }

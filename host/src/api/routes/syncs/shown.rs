@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::body::{OptionsSchema, SourceSchema};
 use super::runs::{ErrorOut, RunOut};
 use crate::domain::sync::{Block, BlockReason, PlanCounts, PlanItem, Verification};
 use crate::records::syncs::Pause;
@@ -29,17 +30,17 @@ pub(super) struct SyncOut {
     #[schema(value_type = Object, example = json!({}))]
     parameters: Value,
     /// Which secrets are carried; the path is the folder's present one.
-    #[schema(value_type = Object, example = json!({"environment": "prod", "path": "/app", "recursive": false}))]
+    #[schema(value_type = SourceSchema, example = json!({"environment": "prod", "path": "/app", "recursive": false}))]
     source: Value,
     #[schema(value_type = Object, example = json!({"path": "/app/"}))]
     destination: Value,
-    #[schema(value_type = Object, example = json!({"autoSync": true, "deletion": "OWNED", "onConflict": "STOP"}))]
+    #[schema(value_type = OptionsSchema, example = json!({"autoSync": true, "deletion": "OWNED", "onConflict": "STOP"}))]
     options: Value,
     /// `UNVERIFIED`, `IN_SYNC`, `PENDING`, `RUNNING`, `BLOCKED`, `PARTIAL`, `FAILED`, `DRIFTED` or `PAUSED`.
-    #[schema(example = "IN_SYNC")]
+    #[schema(value_type = String, example = "IN_SYNC")]
     state: Value,
     /// `OWNER` or `SOURCE_MISSING`; null unless it is paused.
-    #[schema(example = json!(null))]
+    #[schema(value_type = Option<String>, example = json!(null))]
     paused_because: Option<Value>,
     /// Whether it goes away as soon as its keys are gone from the destination.
     is_being_deleted: bool,
@@ -139,8 +140,9 @@ impl From<Verification> for VerificationOut {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SyncWaiting)]
 struct WaitingOut {
-    /// `RETRY` after the sync's own failure, `CREDENTIAL` after the vendor rejected the credential, `VENDOR` while the connection's vendor is left alone.
-    #[schema(example = "RETRY")]
+    /// `RETRY` after the sync's own failure, `CREDENTIAL` after the vendor rejected the credential, `VENDOR` while the
+    /// connection's vendor is left alone.
+    #[schema(value_type = String, example = "RETRY")]
     reason: Value,
     #[schema(example = "the last attempt failed; it is tried again")]
     detail: &'static str,
@@ -162,10 +164,10 @@ pub(super) struct ImportOut {
     #[schema(example = "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22")]
     run: String,
     /// Whose values win: `SOURCE` or `DESTINATION`.
-    #[schema(example = "SOURCE")]
+    #[schema(value_type = String, example = "SOURCE")]
     prioritize: Value,
     /// `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED` or `CANCELLED`.
-    #[schema(example = "SUCCEEDED")]
+    #[schema(value_type = String, example = "SUCCEEDED")]
     state: Value,
     /// Why it failed, or what keeps it.
     #[schema(example = json!(null))]
@@ -262,13 +264,13 @@ pub(super) struct ChangeOut {
     #[schema(example = "DATABASE_URL")]
     key: String,
     /// `CREATE`, `UPDATE`, `DELETE`, `ADOPT`, `IMPORT`, `CONFLICT`, `DRIFT`, `RELEASE`, `FORGET`, `KEEP` or `SKIP`.
-    #[schema(example = "CREATE")]
+    #[schema(value_type = String, example = "CREATE")]
     action: Value,
     /// For people.
     #[schema(example = "not at the destination")]
     reason: &'static str,
     /// For programs.
-    #[schema(example = "MISSING")]
+    #[schema(value_type = String, example = "MISSING")]
     reason_code: Value,
     /// Whether somebody else changed the destination.
     drift: bool,

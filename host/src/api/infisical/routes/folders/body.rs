@@ -114,7 +114,7 @@ pub(super) struct RenamesSchema {
     /// The project's slug or id; also `projectId`, `workspaceId` and `workspaceSlug`.
     project_slug: String,
     /// 1 to 100.
-    #[schema(example = json!([{"id": "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22", "name": "database"}]))]
+    #[schema(value_type = Vec<Object>, example = json!([{"id": "0198c0de-7a3b-7c11-9d2e-3f6a5b4c1d22", "name": "database"}]))]
     folders: Vec<serde_json::Value>,
 }
 

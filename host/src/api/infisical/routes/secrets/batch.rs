@@ -40,7 +40,7 @@ struct BatchSchema {
     /// On PATCH, what happens to a secret that is not there: `failOnNotFound`, which is the default, `upsert` or `ignore`.
     mode: Option<String>,
     /// 1 to 1,000; on PATCH each may name a `secretPath` of its own.
-    #[schema(example = json!([{"secretKey": "A", "secretValue": "1"}]))]
+    #[schema(value_type = Vec<Object>, example = json!([{"secretKey": "A", "secretValue": "1"}]))]
     secrets: Vec<serde_json::Value>,
 }
 

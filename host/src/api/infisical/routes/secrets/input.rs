@@ -44,7 +44,7 @@ pub(super) struct SecretBodySchema {
     /// Another name, on PATCH.
     new_secret_name: Option<String>,
     tag_ids: Option<Vec<String>>,
-    #[schema(example = json!([{"key": "team", "value": "core"}]))]
+    #[schema(value_type = Option<Vec<Object>>, example = json!([{"key": "team", "value": "core"}]))]
     secret_metadata: Option<Vec<serde_json::Value>>,
     skip_multiline_encoding: Option<bool>,
     #[schema(max_length = 1024)]
