@@ -7,7 +7,7 @@ use keyferry_tests::api::TestApi;
 use keyferry_tests::fake_plugins::FakePlugins;
 use keyferry_tests::served::Served;
 use keyferry_tests::testbed::generated_client;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -90,14 +90,16 @@ fn every_reference_leads_somewhere() {
     walk(&document(), &document());
 }
 
-/// Every schema of the document, with where it stands.
-fn schemas(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let named = document["components"]["schemas"].as_object().expect("there are schemas");
-    named.iter().map(|(name, schema)| (name.as_str(), schema))
+fn schemas(document: &Value) -> &Map<String, Value> {
+    document["components"]["schemas"].as_object().expect("there are schemas")
 }
 
-fn properties(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    schema["properties"].as_object().into_iter().flatten().map(|(name, member)| (name.as_str(), member))
+/// The members of every schema: the schema's name, the member's and what is told of it.
+fn all_members(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    schemas(document).iter().flat_map(|(schema, told)| {
+        let members = told["properties"].as_object().into_iter().flatten();
+        members.map(move |(name, member)| (schema.as_str(), name.as_str(), member))
+    })
 }
 
 #[test]
@@ -107,8 +109,7 @@ fn every_member_tells_its_type() {
         of_items && ["type", "$ref", "oneOf", "anyOf", "allOf"].iter().any(|known| member.get(known).is_some())
     }
     let document = document();
-    for (schema, (name, member)) in schemas(&document).flat_map(|(at, schema)| properties(schema).map(move |m| (at, m)))
-    {
+    for (schema, name, member) in all_members(&document) {
         assert!(tells(member), "{schema}.{name}");
     }
 }
@@ -117,12 +118,10 @@ fn every_member_tells_its_type() {
 #[test]
 fn nothing_unnamed_takes_the_name_of_a_schema() {
     let document = document();
-    let names: BTreeSet<&str> = schemas(&document).map(|(name, _)| name).collect();
-    for (schema, (name, member)) in schemas(&document).flat_map(|(at, schema)| properties(schema).map(move |m| (at, m)))
-    {
+    for (schema, name, member) in all_members(&document) {
         let (first, rest) = name.split_at(1);
         let given = format!("{schema}{}{rest}", first.to_uppercase());
-        assert!(member["type"] != "object" || !names.contains(given.as_str()), "{schema}.{name}");
+        assert!(member["type"] != "object" || !schemas(&document).contains_key(&given), "{schema}.{name}");
     }
 }
 

@@ -1,13 +1,12 @@
 //! A client that a generator makes of the OpenAPI document: generated, compiled under the strictest rules and run.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::install::{output, run};
+use super::install::{answer, run};
 use super::node::packages;
 
 const PACKAGE: &str = include_str!("../../testbeds/openapi/package.json");
@@ -31,10 +30,5 @@ pub fn in_typescript(document: &str, (url, token): (&str, &str)) -> Value {
         .args(["--input", "openapi.json", "--output", "client", "--client", "@hey-api/client-fetch", "--no-log-file"])
         .current_dir(folder));
     run(Command::new(tools.join("tsc")).current_dir(folder));
-    results(folder, &json!({"url": url, "token": token}))
-}
-
-fn results(folder: &Path, given: &Value) -> Value {
-    let printed = output(Command::new("node").arg(folder.join("walk.js")).arg(given.to_string()));
-    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+    answer(Command::new("node").arg(folder.join("walk.js")).arg(json!({"url": url, "token": token}).to_string()))
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::install::output;
+use super::install::answer;
 use super::node::packages;
 use super::python;
 
@@ -58,7 +58,7 @@ fn script(name: &str) -> PathBuf {
 #[must_use]
 pub fn with_node(given: &Given) -> Value {
     let folder = packages("infisical-node", (PACKAGE, PACKAGE_LOCK));
-    results(Command::new("node").arg(script("client.mjs")).arg(folder).arg(given.to_json()))
+    answer(Command::new("node").arg(script("client.mjs")).arg(folder).arg(given.to_json()))
 }
 
 /// What came of each step of `client.py`.
@@ -69,10 +69,5 @@ pub fn with_node(given: &Given) -> Value {
 pub fn with_python(given: &Given) -> Value {
     // Every part is named in the list; what they ask of each other is told in `requirements.in`.
     let programs = python::environment("infisical-python", (REQUIREMENTS, &script("requirements.txt")), &["--no-deps"]);
-    results(Command::new(programs.join("python")).arg(script("client.py")).arg(given.to_json()))
-}
-
-fn results(command: &mut Command) -> Value {
-    let printed = output(command);
-    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+    answer(Command::new(programs.join("python")).arg(script("client.py")).arg(given.to_json()))
 }

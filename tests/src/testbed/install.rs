@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Written when everything else in a folder is in place.
@@ -60,4 +61,13 @@ pub(super) fn output(command: &mut Command) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     assert!(output.status.success(), "{command:?} failed:\n{}\n{}", text(&output.stdout), text(&output.stderr));
     text(&output.stdout)
+}
+
+/// Runs a program to its end, and answers what it printed as JSON.
+///
+/// # Panics
+/// As [`run`], and when it printed something else.
+pub(super) fn answer(command: &mut Command) -> Value {
+    let printed = output(command);
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
